@@ -1,0 +1,236 @@
+"""Checks of arrays and numbers that every module shares.
+
+Each check returns the value in the form that the library works with, or raises
+:class:`~fusionlib.errors.InputError` with one sentence.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+__all__ = [
+    "MAX_PIXELS",
+    "Image",
+    "as_image",
+    "as_sources",
+    "check_choice",
+    "check_positive",
+    "check_positive_int",
+    "check_same_shape",
+    "check_size",
+]
+
+Image = NDArray[np.float64]
+
+#: Largest number of pixels in one image (16384 x 16384).
+MAX_PIXELS = 2**28
+
+#: Overshoot of [0, 1] that is put down to rounding and accepted.
+RANGE_TOLERANCE = 1e-6
+
+_INTEGER_SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+def check_size(height: int, width: int, name: str) -> None:
+    """Refuse an empty image, or one too large to be meant.
+
+    Parameters
+    ----------
+    height, width : int
+        Size in pixels.
+    name : str
+        What to call the image in the message.
+
+    Raises
+    ------
+    InputError
+        If a side is zero or the area exceeds :data:`MAX_PIXELS`.
+    """
+    if height < 1 or width < 1:
+        raise InputError(f"{name} is empty: its size is {height}x{width} pixels")
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"{name} has {height}x{width} pixels, "
+            f"more than the {MAX_PIXELS} that are accepted"
+        )
+
+
+def as_image(value: Any, name: str = "image") -> Image:
+    """Return a grey image as a float64 array in [0, 1].
+
+    Parameters
+    ----------
+    value : array_like, shape (H, W)
+        Floats in [0, 1]; or 8-bit or 16-bit unsigned integers, which are divided
+        by 255 or 65535.
+    name : str, optional
+        What to call the argument in messages.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W), float64
+        The image. It may share memory with ``value``.
+
+    Raises
+    ------
+    InputError
+        If the array is not two-dimensional, is empty or too large, is of another
+        type, or holds NaN, infinity or values outside [0, 1].
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(
+            f"{name} must be a 2-D array, got a ragged sequence"
+        ) from error
+    if array.ndim != 2:
+        hint = (
+            "; convert colour to grey first"
+            if array.ndim == 3 and array.shape[-1] in (3, 4)
+            else ""
+        )
+        raise InputError(
+            f"{name} must be a 2-D grey image, got an array of shape "
+            f"{array.shape}{hint}"
+        )
+    check_size(*array.shape, name)
+    if array.dtype in _INTEGER_SCALES:
+        return array / _INTEGER_SCALES[array.dtype]
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(
+            f"{name} must hold floats in [0, 1], uint8 or uint16, got {array.dtype}"
+        )
+    image = array.astype(np.float64, copy=False)
+    low, high = float(image.min()), float(image.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError(f"{name} must be finite, but it holds NaN or infinite values")
+    if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
+        raise InputError(
+            f"{name} must lie in [0, 1], got values from {low:g} to {high:g} "
+            "(divide 8-bit values by 255)"
+        )
+    return image
+
+
+def check_same_shape(images: Sequence[Image], names: Sequence[str]) -> None:
+    """Refuse images of different sizes.
+
+    Parameters
+    ----------
+    images : sequence of arrays, shape (H, W)
+        The images.
+    names : sequence of str
+        What to call each of them.
+
+    Raises
+    ------
+    InputError
+        If a size differs from the first one.
+    """
+    first = images[0].shape
+    for image, name in zip(images[1:], names[1:], strict=True):
+        if image.shape != first:
+            raise InputError(
+                f"{names[0]} and {name} must have the same size, got "
+                f"{first[0]}x{first[1]} and {image.shape[0]}x{image.shape[1]} "
+                "(height x width)"
+            )
+
+
+def as_sources(sources: Any, *, minimum: int = 2) -> list[Image]:
+    """Return K registered source images as float64 arrays in [0, 1].
+
+    Parameters
+    ----------
+    sources : sequence of array_like, each of shape (H, W)
+        The source images I_1 .. I_K; see :func:`as_image` for their types.
+    minimum : int, optional
+        Smallest K that makes sense to the caller.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The sources, all of one size.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than ``minimum``, if one is not a valid image, or if
+        their sizes differ.
+    """
+    if isinstance(sources, np.ndarray) and sources.ndim == 2:
+        raise InputError(
+            "sources must be a sequence of 2-D images, got a single 2-D array"
+        )
+    try:
+        items = list(sources)
+    except TypeError:
+        raise InputError(
+            "sources must be a sequence of 2-D images, "
+            f"got an object of type {type(sources).__name__}"
+        ) from None
+    if len(items) < minimum:
+        raise InputError(
+            f"sources must hold at least {minimum} images, got {len(items)}"
+        )
+    names = [f"sources[{k}]" for k in range(len(items))]
+    images = [as_image(item, name) for item, name in zip(items, names, strict=True)]
+    check_same_shape(images, names)
+    return images
+
+
+def check_positive(value: Any, name: str) -> float:
+    """Return ``value`` as a float if it is finite and greater than zero.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise InputError(f"{name} must be a finite number above 0, got {value!r}")
+    return number
+
+
+def check_positive_int(value: Any, name: str, *, minimum: int = 1) -> int:
+    """Return ``value`` as an int if it is a whole number of at least ``minimum``.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = minimum - 1
+    if number < minimum or isinstance(value, bool):
+        raise InputError(
+            f"{name} must be a whole number of at least {minimum}, got {value!r}"
+        )
+    return number
+
+
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``choices``.
+
+    Raises
+    ------
+    InputError
+        If it is not; the message lists the choices.
+    """
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return str(value)
