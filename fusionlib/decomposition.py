@@ -112,7 +112,7 @@ def decompose(
     height, width = image.shape
     padded = np.pad(image, padding, mode="symmetric")
     spectrum = scipy.fft.rfft2(padded)
-    spectrum *= frequency_response(*padded.shape, lam, half=True)
+    spectrum *= frequency_response(padded.shape[0], padded.shape[1], lam, half=True)
     smooth = scipy.fft.irfft2(spectrum, s=padded.shape, overwrite_x=True)
     inner = (slice(padding, padding + height), slice(padding, padding + width))
     base = np.ascontiguousarray(smooth[inner])

@@ -101,7 +101,7 @@ def as_image(value: Any, name: str = "image") -> Image:
             f"{name} must be a 2-D grey image, got an array of shape "
             f"{array.shape}{hint}"
         )
-    check_size(*array.shape, name)
+    check_size(array.shape[0], array.shape[1], name)
     if array.dtype in _INTEGER_SCALES:
         return array / _INTEGER_SCALES[array.dtype]
     if not np.issubdtype(array.dtype, np.floating):

@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from .._version import __version__
@@ -50,6 +51,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """Format a warning without the place in the code it came from."""
+    return f"warning: {message}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -72,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="fusionlib: %(message)s",
         stream=sys.stderr,
     )
+    logging.captureWarnings(True)
+    warnings.formatwarning = _one_line
     try:
         return arguments.run(arguments)
     except InputError as error:

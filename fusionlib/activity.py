@@ -1,0 +1,91 @@
+"""Activity maps: how much each source has to say at each place and depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+
+from .errors import InputError
+from .validation import Image, check_positive_int
+
+__all__ = ["block_average", "l1_norm"]
+
+
+def l1_norm(features: Any) -> Any:
+    """Return the l1-norm over channels, the initial activity of equation (5).
+
+    Parameters
+    ----------
+    features : numpy.ndarray or torch.Tensor, shape (..., M, h, w)
+        Feature maps with M channels.
+
+    Returns
+    -------
+    numpy.ndarray or torch.Tensor, shape (..., h, w)
+        ``C(x, y) = ||features(:, x, y)||_1``, of the same kind as the input.
+
+    Raises
+    ------
+    InputError
+        If there is no channel axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> l1_norm(np.array([[[1.0, -2.0]], [[-3.0, 0.5]]]))
+    array([[4. , 2.5]])
+    """
+    if getattr(features, "ndim", 0) < 3:
+        raise InputError("features must have the shape (..., channels, height, width)")
+    if isinstance(features, np.ndarray):
+        return np.abs(features).sum(axis=-3)
+    import torch
+
+    # vector_norm reads the features once and makes no copy of them.
+    return torch.linalg.vector_norm(features, ord=1, dim=-3)
+
+
+def block_average(activity: Image, radius: int = 1) -> Image:
+    """Return the mean of the activity over blocks, equation (6).
+
+    Parameters
+    ----------
+    activity : numpy.ndarray, shape (..., h, w)
+        Initial activity maps, at least 0.
+    radius : int, optional
+        r; the block is (2r+1) x (2r+1) samples of the map, so it covers more
+        pixels at deeper layers.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., h, w), float64
+        The final activity maps. Samples outside the map count as zero and the
+        divisor is always (2r+1)^2, so maps fall off towards the border.
+
+    Raises
+    ------
+    InputError
+        If the radius is not a whole number above 0.
+
+    Notes
+    -----
+    Sums are formed directly, not by a running sum: a running sum leaves rounding
+    errors behind where the activity is exactly zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> block_average(np.array([[0.0, 9.0, 0.0]]))
+    array([[1., 1., 1.]])
+    """
+    radius = check_positive_int(radius, "radius")
+    result = np.asarray(activity, dtype=np.float64)
+    if result.ndim < 2:
+        raise InputError("activity must have the shape (..., height, width)")
+    window = np.ones(2 * radius + 1)
+    for axis in (-1, -2):
+        result = scipy.ndimage.correlate1d(result, window, axis=axis, mode="constant")
+    result /= window.size**2
+    return result

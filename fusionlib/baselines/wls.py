@@ -1,0 +1,207 @@
+"""Visual saliency and weighted least squares fusion (WLS).
+
+Both sources are split into four detail images and a base by a rolling guidance
+filter, which removes small structures but keeps the edges of large ones. The base
+is fused by histogram contrast; the details by absolute maximum, and all but the
+finest are then refined: of :math:`M`, the blend by a smoothed mask, and
+:math:`d_1`, the infrared detail, the fused detail is the minimiser of
+
+.. math::
+
+    \\sum_p (D_p - M_p)^2 + \\lambda\\, a_p (D_p - d_{1,p})^2, \\qquad
+    a_p = \\left(\\left|\\overline{d_2}\\right|_p + 10^{-6}\\right)^{-1},
+
+with :math:`\\overline{d_2}` the local mean of the visible detail. No term couples
+two pixels, so the least squares problem is solved by one division per pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+
+from ..io import to_uint8
+from ..validation import Image, check_positive, check_positive_int
+from ._shared import as_pair, gaussian, in_range
+
+__all__ = ["guided_filter", "histogram_contrast", "refine", "rolling_guidance", "wls"]
+
+#: Radii of the three rolling guidance filters in pixels.
+RADII = (2, 4, 8)
+
+#: Standard deviation in pixels of the last Gaussian, and of the mask's smoothing.
+SIGMA = 2
+
+
+def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
+    """Smooth ``image`` along the edges of ``guide``.
+
+    In every window the image is modelled as ``a guide + b`` by ridge regression
+    with penalty ``eps``; a pixel takes the mean model of the windows that hold it.
+
+    Parameters
+    ----------
+    guide, image : numpy.ndarray, shape (H, W)
+        The guide and the image to filter.
+    radius : int
+        The window is ``2 radius + 1`` pixels wide, cut off at the border.
+    eps : float
+        Penalty, in squared intensity units.
+
+    References
+    ----------
+    .. [1] K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI, 2013.
+    """
+
+    def box(values: Image) -> Image:
+        return scipy.ndimage.uniform_filter(values, 2 * radius + 1, mode="constant")
+
+    inside = box(np.ones_like(guide))
+
+    def mean(values: Image) -> Image:
+        return box(values) / inside
+
+    mean_guide, mean_image = mean(guide), mean(image)
+    covariance = mean(guide * image) - mean_guide * mean_image
+    variance = mean(guide * guide) - mean_guide * mean_guide
+    a = covariance / (variance + eps)
+    b = mean_image - a * mean_guide
+    return mean(a) * guide + mean(b)
+
+
+def rolling_guidance(
+    image: Image, radius: int, sigma_r: float, iterations: int
+) -> Image:
+    """Remove structures smaller than ``radius`` and keep the edges of larger ones.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (H, W)
+        The image.
+    radius : int
+        Scale in pixels: the standard deviation of the first Gaussian and the radius
+        of the guided filters.
+    sigma_r : float
+        Contrast in intensity units that counts as an edge.
+    iterations : int
+        Number of guided filters, each guided by the result before it.
+
+    References
+    ----------
+    .. [1] Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
+    """
+    result = gaussian(image, radius, 3 * radius, "nearest")
+    for _ in range(iterations):
+        result = guided_filter(result, image, radius, sigma_r**2)
+    return result
+
+
+def histogram_contrast(image: Image) -> Image:
+    """Return how much each grey level differs from all others in the image.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (H, W)
+        Grey image in [0, 1], looked at in 256 levels.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W)
+        ``V(p) = sum_q |I(p) - I(q)|``, stretched to [0, 1]; zero for a constant
+        image.
+    """
+    levels = to_uint8(image)
+    counts = np.bincount(levels.ravel(), minlength=256)
+    grey = np.arange(256)
+    contrast = (np.abs(grey[:, None] - grey) @ counts)[levels].astype(np.float64)
+    contrast -= contrast.min()
+    return contrast / (contrast.max() or 1.0)
+
+
+def refine(blend: Image, infrared: Image, visible: Image, lam: float) -> Image:
+    """Pull a blended detail towards the infrared one where the visible one is flat.
+
+    Parameters
+    ----------
+    blend, infrared, visible : numpy.ndarray, shape (H, W)
+        The blended detail and the details of the two sources.
+    lam : float
+        Weight of the pull.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W)
+        The minimiser of the sum in the description of this module.
+    """
+    local = scipy.ndimage.uniform_filter(visible, 7, mode="nearest")
+    pull = lam / (np.abs(local) + 1e-6)
+    return (blend + pull * infrared) / (1 + pull)
+
+
+def wls(
+    sources: Any, *, sigma_r: float = 0.05, lam: float = 0.01, iterations: int = 4
+) -> Image:
+    """Fuse an infrared and a visible image by saliency and weighted least squares.
+
+    Parameters
+    ----------
+    sources : sequence of two array_like, each of shape (H, W)
+        Infrared and visible image, in this order: the method is not symmetric. See
+        :func:`fusionlib.validation.as_sources`.
+    sigma_r : float, optional
+        Contrast that the rolling guidance filter keeps, above 0.
+    lam : float, optional
+        Weight of the infrared detail in the refinement, above 0.
+    iterations : int, optional
+        Guided filters per level, at least 1.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W), float64
+        The fused image, clipped to [0, 1].
+
+    Raises
+    ------
+    InputError
+        If the sources or a parameter are not valid.
+
+    References
+    ----------
+    .. [1] J. Ma, Z. Zhou, B. Wang, H. Zong, "Infrared and visible image fusion based
+       on visual saliency map and weighted least square optimization", Infrared
+       Physics & Technology, 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.linspace(0, 1, 30).reshape(5, 6)
+    >>> bool(np.allclose(wls([image, image]), image, atol=1e-12))
+    True
+    """
+    infrared, visible = as_pair(sources, "wls")
+    sigma_r = check_positive(sigma_r, "sigma_r")
+    lam = check_positive(lam, "lam")
+    iterations = check_positive_int(iterations, "iterations")
+
+    def pyramid(image: Image) -> list[Image]:
+        levels = [image]
+        for radius in RADII:
+            levels.append(rolling_guidance(levels[-1], radius, sigma_r, iterations))
+        return [*levels, gaussian(levels[-1], SIGMA, 3 * SIGMA, "nearest")]
+
+    levels_1, levels_2 = pyramid(infrared), pyramid(visible)
+    contrast = histogram_contrast(infrared) - histogram_contrast(visible)
+    fused = (0.5 + 0.5 * contrast) * levels_1[-1] + (0.5 - 0.5 * contrast) * levels_2[
+        -1
+    ]
+    for level in range(len(RADII) + 1):
+        detail_1 = levels_1[level] - levels_1[level + 1]
+        detail_2 = levels_2[level] - levels_2[level + 1]
+        mask = (np.abs(detail_1) < np.abs(detail_2)).astype(np.float64)
+        if level > 0:
+            mask = gaussian(mask, SIGMA, 3 * SIGMA, "reflect")
+        blend = mask * detail_2 + (1 - mask) * detail_1
+        fused += refine(blend, detail_1, detail_2, lam) if level > 0 else blend
+    return in_range(fused)

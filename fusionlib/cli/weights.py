@@ -1,0 +1,65 @@
+"""``fusionlib weights``: list, fetch and import VGG-19 weights."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .options import is_terminal, table
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("weights", help="list, fetch or import weights")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list what there is")
+    listing.set_defaults(run=run_list)
+    fetching = actions.add_parser("fetch", help="download weights and keep 14 MB")
+    fetching.add_argument("name", metavar="oxford|imagenet")
+    fetching.set_defaults(run=run_fetch)
+    importing = actions.add_parser("import", help="convert a file and keep 14 MB")
+    importing.add_argument("file", metavar="FILE", help=".safetensors, .h5 or .pth")
+    importing.add_argument(
+        "--as",
+        dest="name",
+        metavar="oxford|imagenet",
+        help="name to load it by (default: by the path of the file)",
+    )
+    importing.set_defaults(run=run_import)
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Print the names and where they are."""
+    import os
+
+    from ..weights import NAMED_WEIGHTS, cached_path
+
+    rows = []
+    for name, source in NAMED_WEIGHTS.items():
+        path = cached_path(name)
+        state = str(path) if path.is_file() else f"fetch: {source.megabytes} MB"
+        rows.append((name, state, source.title))
+    rows.append(("seeded", "always here", "random stand-in, not the trained network"))
+    print(table(("NAME", "STATE", "SOURCE"), rows))
+    named = os.environ.get("FUSIONLIB_WEIGHTS")
+    if named:
+        print(f"FUSIONLIB_WEIGHTS is set and comes first: {named}")
+    return 0
+
+
+def run_fetch(arguments: argparse.Namespace) -> int:
+    """Download weights."""
+    from ..weights import fetch_weights
+
+    print(fetch_weights(arguments.name, progress=is_terminal()))
+    return 0
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Convert a file."""
+    from ..weights import import_weights
+
+    print(import_weights(arguments.file, arguments.name))
+    return 0

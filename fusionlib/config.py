@@ -1,0 +1,147 @@
+"""Every parameter of the method, in one frozen dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .architecture import PAPER_LAYERS, check_layers
+from .decomposition import DEFAULT_LAM, DEFAULT_PADDING
+from .errors import InputError
+from .validation import check_choice, check_positive, check_positive_int
+
+__all__ = ["PRESETS", "FusionConfig"]
+
+#: Names of the presets.
+PRESETS = ("paper", "released")
+
+#: Largest block radius that makes sense for any accepted image.
+MAX_RADIUS = 1024
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Parameters of the fusion method; the defaults are the paper's.
+
+    Attributes
+    ----------
+    lam : float
+        Weight of the gradient penalty in equation (1), above 0.
+    padding : int
+        Mirrored pixels around a source in the decomposition.
+    alpha : tuple of float or None
+        Weights of the base parts in equation (3), one a source, with sum 1; None
+        is 1/K each.
+    layers : tuple of str
+        Layers that give candidates, in network order.
+    before_relu : bool
+        Read the features before the ReLU of each layer, as the authors' released
+        results do, instead of after it, as the paper says.
+    input_scale : float
+        Factor on the detail content before the network, above 0. The paper has 1;
+        255 is what a network trained on 8-bit values expects.
+    pooling : {"ceil", "floor"}
+        How 2x2 pooling treats an odd last row or column. With "floor" a strip at
+        the lower and right edge gets no weight and loses its detail.
+    radius : int
+        r of equation (6): activities are averaged over (2r+1)^2 blocks.
+    upsampling : {"nearest", "bilinear"}
+        How weight maps grow to the size of the image; equation (8) is "nearest".
+    selection : {"max", "absmax"}
+        How candidates become one: equation (10) is "max"; "absmax" takes the
+        candidate of largest magnitude.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range, at construction.
+    """
+
+    lam: float = DEFAULT_LAM
+    padding: int = DEFAULT_PADDING
+    alpha: tuple[float, ...] | None = None
+    layers: tuple[str, ...] = PAPER_LAYERS
+    before_relu: bool = False
+    input_scale: float = 1.0
+    pooling: str = "ceil"
+    radius: int = 1
+    upsampling: str = "nearest"
+    selection: str = "max"
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("lam", check_positive(self.lam, "lam"))
+        put("padding", check_positive_int(self.padding, "padding", minimum=0))
+        put("alpha", _check_alpha(self.alpha))
+        put("layers", check_layers(self.layers))
+        put("before_relu", bool(self.before_relu))
+        put("input_scale", check_positive(self.input_scale, "input_scale"))
+        put("pooling", check_choice(self.pooling, "pooling", ("ceil", "floor")))
+        put("radius", check_positive_int(self.radius, "radius"))
+        if self.radius > MAX_RADIUS:
+            raise InputError(f"radius must be at most {MAX_RADIUS}, got {self.radius}")
+        check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
+        check_choice(self.selection, "selection", ("max", "absmax"))
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> FusionConfig:
+        """Return a named configuration, with changes if any are given.
+
+        Parameters
+        ----------
+        name : {"paper", "released"}
+            ``paper`` is what the text says. ``released`` is how the authors'
+            released images were made: features are read before the ReLU.
+        **changes
+            Fields to set otherwise.
+
+        Raises
+        ------
+        InputError
+            If the name is unknown or a field is out of range.
+        """
+        check_choice(name, "preset", PRESETS)
+        return cls(**{"before_relu": name == "released"} | changes)
+
+    @property
+    def preset_name(self) -> str:
+        """Name of the preset that equals this configuration, or ``custom``."""
+        for name in PRESETS:
+            if self == self.preset(name):
+                return name
+        return "custom"
+
+    def replace(self, **changes: Any) -> FusionConfig:
+        """Return a copy with some fields changed.
+
+        Raises
+        ------
+        InputError
+            If a field is out of range.
+        """
+        return dataclasses.replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return dataclasses.asdict(self)
+
+
+def _check_alpha(alpha: Any) -> tuple[float, ...] | None:
+    if alpha is None:
+        return None
+    if not isinstance(alpha, Sequence) or isinstance(alpha, str):
+        raise InputError(f"alpha must be a sequence of numbers or None, got {alpha!r}")
+    try:
+        values = tuple(float(a) for a in alpha)
+    except (TypeError, ValueError):
+        values = (math.nan,)
+    if not all(math.isfinite(a) and a >= 0 for a in values):
+        raise InputError(f"alpha must hold numbers of at least 0, got {alpha!r}")
+    if not math.isclose(sum(values), 1, rel_tol=0, abs_tol=1e-9):
+        raise InputError(f"alpha must have the sum 1, got the sum {sum(values):g}")
+    return values

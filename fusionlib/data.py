@@ -1,0 +1,260 @@
+"""Image pairs: embedded synthetic scenes, and the 21 real pairs of the paper.
+
+The synthetic scenes of :mod:`fusionlib.scenes` are always there. The real pairs are
+downloaded on request only (``fusionlib data fetch``), or found in the folder that
+the environment variable ``FUSIONLIB_DATA`` names.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .io import read_image
+from .validation import Image, check_same_shape
+
+__all__ = [
+    "Pair",
+    "PairInfo",
+    "data_dir",
+    "fetch",
+    "list_pairs",
+    "load_pair",
+    "real_pairs",
+    "registry",
+    "verify",
+]
+
+#: Numbers of the real pairs.
+NUMBERS = tuple(range(1, 22))
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A registered infrared and visible pair.
+
+    Attributes
+    ----------
+    name : str
+        ``tno1`` .. ``tno21``, or the name of a synthetic scene.
+    title : str
+        One line for captions.
+    infrared, visible : numpy.ndarray, shape (H, W), float64
+        The images in [0, 1].
+    real : bool
+        Whether sensors recorded it; a synthetic scene is rendered.
+    target_mask, texture_mask : numpy.ndarray of bool or None
+        Ground truth of synthetic scenes: warm targets, and visible texture.
+    """
+
+    name: str
+    title: str
+    infrared: Image
+    visible: Image
+    real: bool
+    target_mask: NDArray[np.bool_] | None = None
+    texture_mask: NDArray[np.bool_] | None = None
+
+    @property
+    def sources(self) -> tuple[Image, Image]:
+        """Infrared and visible, in the order of the paper."""
+        return self.infrared, self.visible
+
+
+@dataclass(frozen=True)
+class PairInfo:
+    """One line of :func:`list_pairs`.
+
+    Attributes
+    ----------
+    name, title : str
+        As in :class:`Pair`.
+    real : bool
+        Whether it is a real pair.
+    available : bool
+        Whether it can be loaded without a download.
+    """
+
+    name: str
+    title: str
+    real: bool
+    available: bool
+
+
+@functools.cache
+def registry() -> dict[str, Any]:
+    """Return names, checksums, source and licence note of the real pairs."""
+    text = resources.files(__package__).joinpath("tno_registry.json").read_text("utf-8")
+    return json.loads(text)
+
+
+def data_dir() -> Path:
+    """Return the folder of the real pairs.
+
+    ``FUSIONLIB_DATA`` if it is set, else the cache folder of the platform.
+    """
+    named = os.environ.get("FUSIONLIB_DATA")
+    if named:
+        return Path(named)
+    import pooch
+
+    return Path(pooch.os_cache("fusionlib")) / "tno"
+
+
+def _files(number: int) -> tuple[str, str]:
+    return f"IR{number}.png", f"VIS{number}.png"
+
+
+def real_pairs() -> list[int]:
+    """Return the numbers of the real pairs that are on this machine."""
+    folder = data_dir()
+    return [n for n in NUMBERS if all((folder / f).is_file() for f in _files(n))]
+
+
+def list_pairs() -> list[PairInfo]:
+    """Return all pairs: synthetic scenes first, then the real ones."""
+    from .scenes import SCENES
+
+    present = set(real_pairs())
+    scenes = [PairInfo(name, _scene_title(name), False, True) for name in SCENES]
+    return scenes + [
+        PairInfo(f"tno{n}", f"TNO pair {n}", True, n in present) for n in NUMBERS
+    ]
+
+
+def load_pair(name: str | int) -> Pair:
+    """Return a pair by name or number.
+
+    Parameters
+    ----------
+    name : str or int
+        Name of a synthetic scene (``"street"``), or a real pair as a number
+        (``1`` .. ``21``) or name (``"tno1"``).
+
+    Returns
+    -------
+    Pair
+        The pair.
+
+    Raises
+    ------
+    InputError
+        If there is no such pair, or a real one has not been fetched or is damaged.
+    """
+    text = str(name).strip().lower().removeprefix("tno")
+    if text.isdecimal() and int(text) in NUMBERS:
+        return _load_real(int(text))
+    from .scenes import SCENES, render_scene
+
+    if name not in SCENES:
+        raise InputError(
+            f"pair must be a scene ({', '.join(SCENES)}) or a number from 1 to "
+            f"{NUMBERS[-1]}, got {name!r}"
+        )
+    scene = render_scene(str(name))
+    return Pair(
+        scene.name,
+        f"{scene.title} (synthetic)",
+        scene.infrared,
+        scene.visible,
+        False,
+        scene.target_mask,
+        scene.texture_mask,
+    )
+
+
+def _scene_title(name: str) -> str:
+    return importlib.import_module(f".scenes.{name}", __package__).TITLE
+
+
+def _load_real(number: int) -> Pair:
+    folder = data_dir()
+    if number not in real_pairs():
+        raise InputError(
+            f"pair {number} is not in {folder}; get it with "
+            f"'fusionlib data fetch {number}'"
+        )
+    infrared, visible = (read_image(folder / f, f) for f in _files(number))
+    check_same_shape([infrared, visible], _files(number))
+    return Pair(f"tno{number}", f"TNO pair {number}", infrared, visible, True)
+
+
+def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
+    """Compare files with their checksums.
+
+    Parameters
+    ----------
+    numbers : iterable of int, optional
+        Which pairs; all by default.
+
+    Returns
+    -------
+    dict of str to str
+        ``ok``, ``missing`` or ``changed`` for each file.
+    """
+    import pooch
+
+    known, folder = registry()["files"], data_dir()
+    result = {}
+    for file in (file for number in numbers for file in _files(number)):
+        path = folder / file
+        if not path.is_file():
+            result[file] = "missing"
+        else:
+            same = pooch.file_hash(str(path)) == known[file]
+            result[file] = "ok" if same else "changed"
+    return result
+
+
+def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
+    """Download real pairs into :func:`data_dir`.
+
+    Files that are there and match their checksum are not downloaded again, so an
+    interrupted call is continued by calling again; a file appears under its name
+    only when it is complete.
+
+    Parameters
+    ----------
+    numbers : iterable of int, optional
+        Which pairs; all by default.
+    progress : bool, optional
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written or a download fails.
+    """
+    import pooch
+    from pooch.downloaders import HTTPDownloader
+    from tqdm import tqdm
+
+    wanted = [f for f, state in verify(numbers).items() if state != "ok"]
+    store = pooch.create(
+        path=data_dir(),
+        base_url=registry()["base_url"],
+        registry=registry()["files"],
+        retry_if_failed=2,
+    )
+    try:
+        for file in tqdm(wanted, unit="file", desc="pairs", disable=not progress):
+            store.fetch(file, downloader=HTTPDownloader(timeout=60))
+    except (OSError, ValueError) as error:
+        raise InputError(f"data: fetching failed: {error}") from None
+    return data_dir()

@@ -1,0 +1,244 @@
+"""Multi-layer VGG-19 features of the detail content, equation (4).
+
+The network is cut after relu4_1 and run as a stream: each layer's features are
+reduced (to an activity map, in the method) as soon as they exist, so that the
+features of two layers are never held together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from .activity import l1_norm
+from .architecture import CONVOLUTIONS, LAYERS, check_layers, map_shape
+from .config import FusionConfig
+from .errors import InputError
+from .validation import Image, check_choice
+
+if TYPE_CHECKING:
+    from .weights import VGGWeights
+
+__all__ = [
+    "activities",
+    "build_network",
+    "feature_maps",
+    "pick_device",
+    "stream_features",
+]
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """Return the device to compute on.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"} or str
+        "auto" is CUDA where there is one, else the processor. "cuda:1" names one
+        of several.
+
+    Raises
+    ------
+    InputError
+        If the device is unknown or not there.
+    """
+    kind = str(device).split(":")[0]
+    check_choice(kind, "device", ("auto", "cpu", "cuda"))
+    if kind == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: cuda was asked for, but no CUDA device is available")
+    try:
+        return torch.device(str(device))
+    except RuntimeError:
+        raise InputError(f"device: {device!r} is not a device") from None
+
+
+def build_network(weights: VGGWeights) -> torch.nn.Sequential:
+    """Return VGG-19 up to relu4_1 as a torch module.
+
+    Layer for layer the first 21 of ``torchvision.models.vgg19().features``, but
+    with pooling that rounds up. For experiments with three-channel inputs; the
+    fusion itself uses :func:`stream_features`.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The nine convolutions.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        The network, in evaluation mode and without gradients.
+    """
+    modules: list[torch.nn.Module] = []
+    for convolution in CONVOLUTIONS:
+        if len(modules) < convolution.index:
+            modules.append(torch.nn.MaxPool2d(2, 2, ceil_mode=True))
+        module = torch.nn.utils.skip_init(
+            torch.nn.Conv2d, convolution.inputs, convolution.outputs, 3, padding=1
+        )
+        weight, bias = (torch.tensor(weights.arrays[key]) for key in convolution.keys)
+        module.weight.data, module.bias.data = weight, bias
+        modules += [module, torch.nn.ReLU()]
+    return torch.nn.Sequential(*modules).eval().requires_grad_(False)
+
+
+def _parameters(
+    weights: VGGWeights, device: torch.device
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return (weight, bias) of each convolution, conv1_1 collapsed to one channel."""
+    pairs = []
+    for convolution in CONVOLUTIONS:
+        weight, bias = (weights.arrays[key] for key in convolution.keys)
+        if convolution.index == 0:
+            # Three equal input channels: their kernels add up, exactly.
+            weight = weight.astype(np.float64).sum(axis=1, keepdims=True)
+        tensor = torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32))
+        tensor = tensor.to(device, memory_format=torch.channels_last)
+        pairs.append((tensor, torch.from_numpy(np.array(bias)).to(device)))
+    return pairs
+
+
+# As a decorator, inference mode is on only while the generator itself runs.
+@torch.inference_mode()
+def stream_features(
+    details: Sequence[Image] | Image,
+    weights: VGGWeights,
+    *,
+    layers: Sequence[str] = LAYERS,
+    reduce: Callable[[torch.Tensor], Any],
+    before_relu: bool = False,
+    input_scale: float = 1.0,
+    pooling: str = "ceil",
+    device: str = "auto",
+) -> Iterator[tuple[str, Any]]:
+    """Run the network and reduce each wanted layer as soon as it is there.
+
+    Parameters
+    ----------
+    details : sequence of K arrays, shape (H, W)
+        Detail contents. Each stands for three equal channels.
+    weights : VGGWeights
+        The nine convolutions.
+    layers : sequence of str, optional
+        Layers to yield; the network runs no further than the last of them.
+    reduce : callable
+        Called with the features, a float32 tensor of shape (K, M, h, w) whose
+        memory is used again afterwards; what it returns is yielded.
+    before_relu, input_scale, pooling
+        See :class:`~fusionlib.config.FusionConfig`.
+    device : str, optional
+        See :func:`pick_device`.
+
+    Yields
+    ------
+    str, object
+        Name of a layer and its reduced features, in network order.
+
+    Raises
+    ------
+    InputError
+        If a layer or the device is unknown, or ``pooling="floor"`` leaves no
+        sample of an image smaller than the stride.
+    """
+    wanted = check_layers(list(layers))
+    stack = np.stack([np.asarray(detail) for detail in details])
+    height, width = stack.shape[1:]
+    if min(map_shape(height, width, wanted[-1], pooling)) < 1:
+        raise InputError(
+            f"pooling: images of {height}x{width} pixels are too "
+            f'small for {wanted[-1]} with pooling="floor"'
+        )
+    place = pick_device(device)
+    parameters = _parameters(weights, place)
+    x = torch.from_numpy((stack * input_scale).astype(np.float32)[:, None])
+    x = x.to(place).contiguous(memory_format=torch.channels_last)
+    block = 1
+    for convolution, (weight, bias) in zip(CONVOLUTIONS, parameters, strict=True):
+        if convolution.block > block:
+            x = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil")
+            block = convolution.block
+        x = F.conv2d(x, weight, bias, padding=1)
+        is_wanted = convolution.relu in wanted
+        if is_wanted and before_relu:
+            yield convolution.relu, reduce(x)
+        F.relu_(x)
+        if is_wanted and not before_relu:
+            yield convolution.relu, reduce(x)
+        if convolution.relu == wanted[-1]:
+            return
+
+
+def activities(
+    details: Sequence[Image] | Image,
+    weights: VGGWeights,
+    config: FusionConfig,
+    *,
+    device: str = "auto",
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield the initial activity maps of equation (5), layer by layer.
+
+    Parameters
+    ----------
+    details : sequence of K arrays, shape (H, W)
+        Detail contents.
+    weights : VGGWeights
+        The nine convolutions.
+    config : FusionConfig
+        Which layers, and how they are read.
+    device : str, optional
+        See :func:`pick_device`.
+
+    Yields
+    ------
+    str, numpy.ndarray of shape (K, h, w)
+        Name of the layer and the l1-norm of its features over the channels.
+    """
+    yield from stream_features(
+        details,
+        weights,
+        layers=config.layers,
+        reduce=lambda x: l1_norm(x).cpu().numpy().astype(np.float64),
+        before_relu=config.before_relu,
+        input_scale=config.input_scale,
+        pooling=config.pooling,
+        device=device,
+    )
+
+
+def feature_maps(
+    detail: Image, weights: VGGWeights, layer: str, **options: Any
+) -> NDArray[np.float32]:
+    """Return all feature maps of one layer for one detail content.
+
+    Parameters
+    ----------
+    detail : array_like, shape (H, W)
+        Detail content.
+    weights : VGGWeights
+        The nine convolutions.
+    layer : str
+        Name of the layer.
+    **options
+        ``before_relu``, ``input_scale``, ``pooling``, ``device`` of
+        :func:`stream_features`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (M, h, w), float32
+        The features phi of equation (4).
+    """
+    stream = stream_features(
+        [detail],
+        weights,
+        layers=[layer],
+        reduce=lambda x: x[0].cpu().numpy().copy(),
+        **options,
+    )
+    return next(stream)[1]

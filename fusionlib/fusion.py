@@ -1,0 +1,280 @@
+"""The method from end to end, equations (1) to (11)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._version import __version__
+from .activity import block_average
+from .architecture import layer
+from .config import FusionConfig
+from .decomposition import decompose
+from .errors import InputError
+from .validation import Image, as_sources, check_choice
+from .weight_maps import upsample, weights_from_activity
+
+if TYPE_CHECKING:
+    import os
+
+    from .weights import VGGWeights
+
+__all__ = [
+    "FusionResult",
+    "fuse",
+    "fuse_base",
+    "fuse_candidate",
+    "reconstruct",
+    "select",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class FusionResult:
+    """The fused image and every intermediate, by the paper's names.
+
+    Attributes
+    ----------
+    I, I_b, I_d : numpy.ndarray, shape (K, H, W)
+        Sources, base parts of equation (1), detail contents of equation (2).
+    F_b : numpy.ndarray, shape (H, W)
+        Fused base part, equation (3).
+    C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
+        Initial and final activity maps by layer, equations (5) and (6).
+    W : dict of str to numpy.ndarray, shape (K, h, w)
+        Initial weight maps by layer, equation (7); see :attr:`W_hat`.
+    F_d_i : dict of str to numpy.ndarray, shape (H, W)
+        Candidates by layer, equation (9).
+    F_d : numpy.ndarray, shape (H, W)
+        Fused detail content, equation (10).
+    winner : numpy.ndarray of int, shape (H, W)
+        Which layer gave F_d, as an index into ``config.layers``; the first of
+        equals.
+    F : numpy.ndarray, shape (H, W)
+        Fused image, equation (11). It can leave [0, 1] a little.
+    image : numpy.ndarray, shape (H, W)
+        F clipped to [0, 1].
+    config : FusionConfig
+        The parameters.
+    provenance : dict
+        Version, preset, weights, device, and seconds of each step.
+    """
+
+    I: Image  # noqa: E741 - the paper's name
+    I_b: Image
+    I_d: Image
+    F_b: Image
+    C: Mapping[str, Image]
+    C_hat: Mapping[str, Image]
+    W: Mapping[str, Image]
+    F_d_i: Mapping[str, Image]
+    F_d: Image
+    winner: NDArray[np.intp]
+    F: Image
+    config: FusionConfig
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """The fused image, clipped to [0, 1]."""
+        return np.clip(self.F, 0, 1)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.F.shape[0], self.F.shape[1]
+
+    @property
+    def W_hat(self) -> dict[str, Image]:
+        """Final weight maps by layer, shape (K, H, W), equation (8)."""
+        return {name: self.weight_map(name) for name in self.W}
+
+    def weight_map(self, name: str) -> Image:
+        """Return the final weight maps of one layer, shape (K, H, W)."""
+        if name not in self.W:
+            raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
+        return upsample(
+            self.W[name], layer(name).stride, self._shape, self.config.upsampling
+        )
+
+
+def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
+    """Return the weighted average of the base parts, equation (3).
+
+    Parameters
+    ----------
+    bases : numpy.ndarray, shape (K, H, W)
+        Base parts.
+    alpha : sequence of K floats, optional
+        Weights; 1/K each by default.
+
+    Raises
+    ------
+    InputError
+        If there are not as many weights as sources.
+    """
+    if alpha is None:
+        alpha = [1 / len(bases)] * len(bases)
+    if len(alpha) != len(bases):
+        raise InputError(
+            f"alpha must hold one weight for each of {len(bases)} sources, "
+            f"got {len(alpha)}"
+        )
+    return np.einsum("k,khw->hw", np.asarray(alpha), bases)
+
+
+def fuse_candidate(weight_map: Image, details: Image) -> Image:
+    """Return one layer's fused detail content, equation (9).
+
+    Parameters
+    ----------
+    weight_map : numpy.ndarray, shape (K, H, W)
+        Final weight maps of the layer.
+    details : numpy.ndarray, shape (K, H, W)
+        Detail contents.
+    """
+    return np.einsum("khw,khw->hw", weight_map, details)
+
+
+def select(candidates: Image, selection: str = "max") -> tuple[Image, NDArray[np.intp]]:
+    """Return the fused detail content and where it came from, equation (10).
+
+    Parameters
+    ----------
+    candidates : numpy.ndarray, shape (L, H, W)
+        Candidates of L layers.
+    selection : {"max", "absmax"}, optional
+        "max" is the paper's; "absmax" takes the value of largest magnitude.
+
+    Returns
+    -------
+    detail : numpy.ndarray, shape (H, W)
+        The selected values.
+    winner : numpy.ndarray of int, shape (H, W)
+        Index of the candidate that was selected; the first of equals.
+    """
+    check_choice(selection, "selection", ("max", "absmax"))
+    ranked = np.abs(candidates) if selection == "absmax" else candidates
+    winner = ranked.argmax(axis=0)
+    return np.take_along_axis(candidates, winner[None], axis=0)[0], winner
+
+
+def reconstruct(base: Image, detail: Image) -> Image:
+    """Return the fused image, the sum of base and detail, equation (11)."""
+    return base + detail
+
+
+def fuse(
+    sources: Sequence[Any],
+    *,
+    config: FusionConfig | None = None,
+    weights: str | os.PathLike[str] | VGGWeights | None = None,
+    device: str = "auto",
+) -> FusionResult:
+    """Fuse registered grey images.
+
+    Parameters
+    ----------
+    sources : sequence of K >= 2 array_like, shape (H, W)
+        The sources I_1 .. I_K; see :func:`fusionlib.validation.as_image`.
+    config : FusionConfig, optional
+        Parameters of the method; the paper's by default.
+    weights : str, path-like, VGGWeights or None, optional
+        See :func:`fusionlib.weights.load_weights`.
+    device : str, optional
+        See :func:`fusionlib.features.pick_device`.
+
+    Returns
+    -------
+    FusionResult
+        The fused image with every intermediate.
+
+    Raises
+    ------
+    InputError
+        If a source, a parameter, the weights or the device cannot be used.
+
+    References
+    ----------
+    .. [1] H. Li, X.-J. Wu, J. Kittler, "Infrared and Visible Image Fusion using a
+       Deep Learning Framework", ICPR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flat = np.full((16, 16), 0.5)
+    >>> result = fuse([flat, flat], weights="seeded")
+    >>> bool(np.allclose(result.image, 0.5))
+    True
+    """
+    config = FusionConfig() if config is None else config
+    if not isinstance(config, FusionConfig):
+        raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
+    images = as_sources(sources)
+    clock = _Clock()
+
+    # Imported here: these bring torch, which takes longer than everything else.
+    from .features import activities, pick_device
+    from .weights import load_weights
+
+    place = pick_device(device)
+    loaded = load_weights(weights)
+    clock.lap("load")
+
+    parts = [decompose(image, config.lam, padding=config.padding) for image in images]
+    I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
+    F_b = fuse_base(I_b, config.alpha)
+    clock.lap("decomposition")
+
+    C = dict(activities(I_d, loaded, config, device=str(place)))
+    clock.lap("features")
+
+    C_hat, W, F_d_i = {}, {}, {}
+    for name, activity in C.items():
+        C_hat[name] = block_average(activity, config.radius)
+        W[name] = weights_from_activity(C_hat[name])
+        grown = upsample(W[name], layer(name).stride, F_b.shape, config.upsampling)
+        F_d_i[name] = fuse_candidate(grown, I_d)
+    clock.lap("weights")
+
+    F_d, winner = select(np.stack(list(F_d_i.values())), config.selection)
+    F = reconstruct(F_b, F_d)
+    clock.lap("reconstruction")
+
+    provenance = {
+        "version": __version__,
+        "preset": config.preset_name,
+        "config": config.as_dict(),
+        "weights": {
+            "name": loaded.name,
+            "sha256": loaded.sha256,
+            "source": loaded.source,
+            "trained": loaded.trained,
+            "partial": loaded.partial,
+        },
+        "device": str(place),
+        "shape": list(F.shape),
+        "sources": len(images),
+        "seconds": clock.seconds,
+    }
+    return FusionResult(
+        np.stack(images), I_b, I_d, F_b, C, C_hat, W, F_d_i, F_d, winner, F,
+        config, provenance,
+    )  # fmt: skip
+
+
+class _Clock:
+    """Seconds of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self.seconds[step] = round(now - self._last, 6)
+        self._last = now
