@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "sources",
-        metavar=("IR", "VIS"),
+        metavar="IMAGE",
         nargs="+",
         help="source images: infrared, visible, and more if there are more",
     )
