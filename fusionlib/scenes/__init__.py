@@ -1,0 +1,126 @@
+"""Rendered scenes: registered infrared and visible images with known targets.
+
+Each scene is painted once in both bands, so that registration is exact, and then
+seen by a plausible sensor of each band. They ship with the library as code, need no
+download, and come with masks of the warm targets and of the visible texture.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..validation import Image, check_choice, check_positive_int, check_size
+from .rendering import FRAME, Canvas
+from .sensors import infrared_sensor, visible_sensor
+
+__all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "list_scenes", "render_scene"]
+
+Mask = NDArray[np.bool_]
+
+#: Names of the scenes, in the order in which they are shown.
+SCENES = ("street", "camouflage", "smoke", "facade")
+
+#: Smallest height and width that a scene is rendered at.
+MINIMUM_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered scene.
+
+    Attributes
+    ----------
+    name, title, description : str
+        Key, heading, and what each band shows.
+    infrared, visible : numpy.ndarray, shape (H, W), float64
+        The registered images in [0, 1], multiples of 1/255.
+    target_mask : numpy.ndarray, shape (H, W), bool
+        True where most of the pixel belongs to a warm target.
+    texture_mask : numpy.ndarray, shape (H, W), bool
+        True where the visible shows texture: masonry, leaves, lettering.
+    """
+
+    name: str
+    title: str
+    infrared: Image = field(repr=False)
+    visible: Image = field(repr=False)
+    target_mask: Mask = field(repr=False)
+    texture_mask: Mask = field(repr=False)
+    description: str = field(repr=False)
+
+
+def list_scenes() -> list[str]:
+    """Return the names that :func:`render_scene` accepts."""
+    return list(SCENES)
+
+
+def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) -> Scene:
+    """Render a scene.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`SCENES`.
+    shape : tuple of int, optional
+        Height and width in pixels. The composition, drawn for 256 x 320, is scaled
+        to cover the image and centred; another aspect ratio crops it.
+    seed : int, optional
+        Seed of clouds, leaves, lit windows and sensor noise, from 0 to 2**32 - 1.
+
+    Returns
+    -------
+    Scene
+        The images and masks: for the same arguments the same on every platform.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the shape or the seed is not valid.
+
+    Notes
+    -----
+    Random numbers come from :class:`numpy.random.RandomState`, whose streams are
+    frozen. What remains is the last bit of ``exp``, ``log`` and powers, which may
+    differ between platforms and shows only if a value lies within about 1e-15 of
+    the border between two of the 256 grey levels.
+    """
+    check_choice(name, "name", SCENES)
+    try:
+        height, width = shape
+    except (TypeError, ValueError):
+        raise InputError(
+            f"shape must be a pair (height, width), got {shape!r}"
+        ) from None
+    height = check_positive_int(height, "shape[0]", minimum=MINIMUM_SIDE)
+    width = check_positive_int(width, "shape[1]", minimum=MINIMUM_SIDE)
+    check_size(height, width, "shape")
+    seed = check_positive_int(seed, "seed", minimum=0)
+    if seed >= 2**32:
+        raise InputError(f"seed must be below 2**32, got {seed}")
+
+    module = importlib.import_module(f".{name}", __name__)
+    canvas = Canvas((height, width))
+    # Streams of their own: the composition is the same at every size, although the
+    # sensors draw more numbers for more pixels.
+    module.paint(canvas, RandomState([seed, 0]))
+    return Scene(
+        name=name,
+        title=module.TITLE,
+        infrared=infrared_sensor(
+            canvas.reduced(canvas.infrared), RandomState([seed, 1]), **module.INFRARED
+        ),
+        visible=visible_sensor(
+            canvas.reduced(canvas.visible + canvas.glow),
+            RandomState([seed, 2]),
+            **module.VISIBLE,
+        ),
+        target_mask=canvas.reduced(canvas.warm) > 0.5,
+        texture_mask=canvas.reduced(canvas.texture) > 0.5,
+        description=module.DESCRIPTION,
+    )
