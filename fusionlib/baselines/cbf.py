@@ -3,7 +3,9 @@
 Each source is filtered by a bilateral filter whose range kernel looks at the
 *other* source; what the filter removes is the detail image
 
-.. math:: D_A = A - \\mathrm{CBF}(A \\mid B), \\qquad D_B = B - \\mathrm{CBF}(B \\mid A).
+.. math::
+
+    D_A = A - \\mathrm{CBF}(A \\mid B), \\qquad D_B = B - \\mathrm{CBF}(B \\mid A).
 
 The local strength of the detail images weights the sources themselves:
 :math:`F = (w_A A + w_B B) / (w_A + w_B)`.

@@ -1,0 +1,194 @@
+"""What every registered method must do, whatever it computes."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fusionlib.baselines import METHODS, get_method, list_methods
+from fusionlib.errors import InputError
+
+#: How far a method may be from the one image that it was given twice.
+#: CBF returns whole grey levels; sparse codes are truncated.
+IDENTICAL = {"cbf": 0.5 / 255 + 1e-12, "convsr": 0.02, "jsr": 0.02, "jsrsd": 0.02}
+#: Methods too slow for many random examples.
+SLOW = ("convsr", "jsr", "jsrsd")
+FAST = [name for name in METHODS if name not in SLOW]
+TWO_ONLY = ("cbf", "wls", "jsr", "jsrsd")
+
+SIZES = [(1, 1), (1, 9), (2, 3), (17, 31), (33, 18)]
+
+
+def fuse(name, sources, **parameters):
+    return METHODS[name].function(sources, **parameters)
+
+
+def smallest(name):
+    """Smallest side that the method is defined for."""
+    return 7 if name in ("jsr", "jsrsd") else 1
+
+
+def texture(shape, seed=0):
+    return np.random.default_rng(seed).uniform(0.1, 0.9, shape)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_description_is_complete(name):
+    method = METHODS[name]
+    assert method.name == name == method.function.__name__
+    assert method.title
+    assert method.reference
+    assert method.year is None or 1980 <= method.year <= 2018
+    assert method.seconds > 0
+    signature = inspect.signature(method.function).parameters
+    assert list(signature) == ["sources", *method.parameters]
+    assert method.takes_dictionary == ("dictionary" in signature)
+    assert "InputError" in method.function.__doc__
+
+
+def test_unknown_name_lists_the_names():
+    with pytest.raises(InputError, match=r"method must be one of cbf, wls.*'nope'"):
+        get_method("nope")
+
+
+def test_registry_cannot_be_changed():
+    with pytest.raises(TypeError):
+        METHODS["x"] = METHODS["cbf"]
+    with pytest.raises(AttributeError):
+        METHODS["cbf"].year = 1
+
+
+@pytest.mark.parametrize("name", list_methods())
+@pytest.mark.parametrize("shape", [(24, 24), *SIZES])
+def test_identical_sources_come_back(name, shape):
+    if min(shape) < smallest(name):
+        pytest.skip(f"{name} needs {smallest(name)} pixels a side, tested below")
+    image = texture(shape)
+    fused = fuse(name, [image, image])
+    assert fused.dtype == np.float64
+    assert fused.shape == shape
+    assert np.abs(fused - image).max() <= IDENTICAL.get(name, 1e-12)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_constant_images(name):
+    levels = (51 / 255, 102 / 255)
+    fused = fuse(name, [np.full((16, 19), level) for level in levels])
+    assert fused.min() >= levels[0] - 1e-9
+    assert fused.max() <= levels[1] + 1e-9
+    expected = levels[1] if name == "maximum" else np.mean(levels)
+    # 76.5 grey levels: CBF rounds it up.
+    assert np.abs(fused - expected).max() <= (0.5 / 255 + 1e-9)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_black_and_white(name):
+    fused = fuse(name, [np.zeros((16, 19)), np.ones((16, 19))])
+    assert np.isfinite(fused).all()
+    assert fused.min() >= 0
+    assert fused.max() <= 1
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_sources_are_left_alone_and_the_result_repeats(name):
+    sources = [texture((20, 23), seed) for seed in (1, 2)]
+    copies = [source.copy() for source in sources]
+    first, second = fuse(name, sources), fuse(name, sources)
+    np.testing.assert_array_equal(first, second)
+    for source, copy in zip(sources, copies, strict=True):
+        np.testing.assert_array_equal(source, copy)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_integer_sources_are_scaled(name):
+    levels = np.random.default_rng(3).integers(0, 256, (2, 20, 17), dtype=np.uint8)
+    np.testing.assert_array_equal(fuse(name, levels), fuse(name, levels / 255.0))
+
+
+@pytest.mark.parametrize("name", list_methods())
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([np.zeros((8, 8))], "sources must hold at least 2 images, got 1"),
+        ([np.zeros((8, 8)), np.zeros((8, 9))], "the same size, got 8x8 and 8x9"),
+        ([np.zeros((8, 8)), np.full((8, 8), np.nan)], r"sources\[1\] must be finite"),
+        ([np.zeros((8, 8)), np.full((8, 8), 9.0)], r"must lie in \[0, 1\]"),
+        ([np.zeros((8, 8, 3))] * 2, "convert colour to grey"),
+        ([np.zeros((0, 8))] * 2, "is empty"),
+        (np.zeros((8, 8)), "got a single 2-D array"),
+        (None, "got an object of type NoneType"),
+    ],
+)
+def test_bad_sources_give_the_shared_errors(name, sources, message):
+    with pytest.raises(InputError, match=message):
+        fuse(name, sources)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_three_sources(name):
+    sources = [texture((18, 21), seed) for seed in range(3)]
+    if name in TWO_ONLY:
+        with pytest.raises(InputError, match=r"exactly 2 images .* got 3"):
+            fuse(name, sources)
+    else:
+        fused = fuse(name, sources)
+        assert fused.shape == (18, 21)
+        image = sources[0]
+        assert np.abs(fuse(name, [image] * 3) - image).max() <= IDENTICAL.get(
+            name, 1e-12
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("cbf", {"sigma_s": 0}, "sigma_s must be a finite number above 0"),
+        ("cbf", {"kernel": 4}, "kernel must be odd, got 4"),
+        ("cbf", {"block": 1}, "block must be a whole number of at least 3"),
+        ("wls", {"lam": -1}, "lam must be a finite number above 0"),
+        ("wls", {"iterations": 0}, "iterations must be a whole number"),
+        ("laplacian", {"levels": 0}, "levels must be a whole number"),
+        ("dwt", {"wavelet": "nope"}, "wavelet must be the name"),
+        ("two_scale", {"window": 1.5}, "window must be a whole number"),
+    ],
+)
+def test_bad_parameters(name, parameters, message):
+    with pytest.raises(InputError, match=message):
+        fuse(name, [np.zeros((8, 8))] * 2, **parameters)
+
+
+@pytest.mark.parametrize("name", FAST)
+@settings(max_examples=15, deadline=None)
+@given(
+    pair=hnp.arrays(
+        np.uint8,
+        st.tuples(st.just(2), st.integers(1, 12), st.integers(1, 12)),
+        elements=st.integers(0, 255),
+    )
+)
+def test_any_pair_gives_a_valid_image(name, pair):
+    fused = fuse(name, pair)
+    assert fused.shape == pair.shape[1:]
+    assert np.isfinite(fused).all()
+    assert fused.min() >= 0
+    assert fused.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["cbf", "mean", "maximum", "two_scale"])
+def test_flips_commute(name):
+    pair = np.stack([texture((19, 26), seed) for seed in (4, 5)])
+    flipped = fuse(name, pair[:, ::-1, ::-1])[::-1, ::-1]
+    # Half a grey level may fall either way in CBF.
+    tolerance = 1 / 255 + 1e-12 if name == "cbf" else 1e-12
+    assert np.abs(fuse(name, pair) - flipped).max() <= tolerance
+
+
+@pytest.mark.parametrize("name", ["cbf", "mean", "maximum", "laplacian", "dwt"])
+def test_symmetric_in_the_sources(name):
+    pair = [texture((19, 26), seed) for seed in (4, 5)]
+    np.testing.assert_allclose(fuse(name, pair), fuse(name, pair[::-1]), atol=1e-12)
