@@ -58,7 +58,8 @@ def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
             with PILImage.open(path) as file:
                 check_size(file.height, file.width, f"{name} ({path})")
                 scale = _grey_scale(file, f"{name} ({path})")
-                file.load()
+                file.verify()  # checksums to the end; the file is closed after it
+            with PILImage.open(path) as file:
                 pixels = np.asarray(file)
     except InputError:
         raise
@@ -67,7 +68,7 @@ def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
             f"{name} ({path}) has more pixels than the 16384x16384 that are accepted"
         ) from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: {path} is not an image file") from None
+        raise InputError(f"{name}: {path} is not an image, or is damaged") from None
     except PermissionError:
         raise InputError(f"{name}: {path} cannot be read (permission denied)") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:

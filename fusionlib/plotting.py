@@ -23,7 +23,7 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 #: One colour for each of the paper's four layers.
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 110,
     "figure.facecolor": "white",

@@ -70,7 +70,7 @@ NAMED_WEIGHTS = {
     ),
     "imagenet": _Source(
         "VGG-19 retrained by torchvision (VGG19_Weights.IMAGENET1K_V1)",
-        "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        "",  # torchvision itself knows where its weights are
         None,
         "dcbb9e9d",
         548,
@@ -253,15 +253,16 @@ def fetch_weights(name: str, *, progress: bool = False) -> Path:
     if target.is_file():
         return target
     source = NAMED_WEIGHTS[name]
+    url = source.url or _torchvision_url()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Under its final name only when complete and checked.
         download = Path(
             pooch.retrieve(
-                source.url,
+                url,
                 known_hash=source.known_hash,
                 path=target.parent,
-                fname=f"{name}-download{Path(source.url).suffix}",
+                fname=f"{name}-download{Path(url).suffix}",
                 downloader=HTTPDownloader(progressbar=progress, timeout=60),
             )
         )
@@ -274,6 +275,12 @@ def fetch_weights(name: str, *, progress: bool = False) -> Path:
     finally:
         download.unlink()
     return target
+
+
+def _torchvision_url() -> str:
+    from ._torchvision import import_torchvision
+
+    return import_torchvision().models.VGG19_Weights.IMAGENET1K_V1.url
 
 
 def import_weights(path: str | os.PathLike[str], name: str | None = None) -> Path:

@@ -1,0 +1,120 @@
+"""Equations (5) to (8) on cases that fit in the head."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fusionlib.activity import block_average, l1_norm
+from fusionlib.errors import InputError
+from fusionlib.weight_maps import upsample, weights_from_activity
+
+maps = hnp.arrays(
+    float,
+    st.tuples(st.integers(2, 4), st.integers(1, 6), st.integers(1, 6)),
+    elements=st.floats(0, 1e6),
+)
+
+
+def test_l1_norm_sums_magnitudes_over_channels():
+    features = np.array([[[1.0, -2.0]], [[-3.0, 0.5]]])
+    assert np.array_equal(l1_norm(features), [[4.0, 2.5]])
+    assert torch.equal(
+        l1_norm(torch.tensor(features)), torch.tensor([[4.0, 2.5]]).double()
+    )
+
+
+def test_l1_norm_keeps_the_axis_of_sources():
+    features = np.random.RandomState(0).standard_normal((2, 7, 3, 4))
+    both = l1_norm(features)
+    assert both.shape == (2, 3, 4)
+    assert np.array_equal(both[1], l1_norm(features[1]))
+
+
+def test_l1_norm_needs_channels():
+    with pytest.raises(InputError, match="features must have the shape"):
+        l1_norm(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5])
+def test_block_average_of_an_impulse_is_a_square(radius):
+    image = np.zeros((15, 17))
+    image[7, 8] = 1
+    average = block_average(image, radius)
+    square = average[7 - radius : 8 + radius, 8 - radius : 9 + radius]
+    assert np.allclose(square, 1 / (2 * radius + 1) ** 2, atol=1e-16)
+    assert np.count_nonzero(average) == (2 * radius + 1) ** 2
+
+
+def test_block_average_divides_by_the_full_block_at_the_border():
+    average = block_average(np.ones((5, 5)))
+    assert average[0, 0] == pytest.approx(4 / 9, abs=1e-15)
+    assert average[0, 2] == pytest.approx(6 / 9, abs=1e-15)
+    assert average[2, 2] == pytest.approx(1, abs=1e-15)
+
+
+def test_block_average_leaves_exact_zeros():
+    """A running sum would leave rounding errors behind, and weights of noise."""
+    activity = np.zeros((1, 9, 30))
+    activity[:, :, :10] = np.random.RandomState(0).random_sample((9, 10)) * 1e9
+    assert np.all(block_average(activity)[:, :, 12:] == 0)
+
+
+@pytest.mark.parametrize("radius", [0, -1, 1.5, "1", True])
+def test_radius_must_be_a_whole_number_above_zero(radius):
+    with pytest.raises(InputError, match="radius must be a whole number"):
+        block_average(np.ones((3, 3)), radius)
+
+
+def test_weights_are_the_plain_ratio():
+    weights = weights_from_activity(np.array([[[3.0]], [[1.0]]]))
+    assert weights.ravel().tolist() == [0.75, 0.25]
+
+
+def test_no_activity_anywhere_is_shared_equally():
+    for count in (2, 3, 5):
+        assert np.all(weights_from_activity(np.zeros((count, 2, 2))) == 1 / count)
+
+
+@given(maps)
+def test_weights_sum_to_one(activity):
+    weights = weights_from_activity(activity)
+    assert np.abs(weights.sum(axis=0) - 1).max() < 1e-12
+    assert weights.min() >= 0
+
+
+@given(maps, st.floats(1e-3, 1e3))
+def test_weights_do_not_depend_on_a_common_factor(activity, factor):
+    a, b = weights_from_activity(activity), weights_from_activity(activity * factor)
+    assert np.abs(a - b)[:, activity.max(axis=0) > 1e-200].max(initial=0) < 1e-12
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_activity_must_be_finite_and_not_negative(bad):
+    with pytest.raises(InputError, match="activity must be finite"):
+        weights_from_activity(np.full((2, 2, 2), bad))
+
+
+def test_nearest_upsampling_repeats_blocks_and_crops():
+    weights = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+    grown = upsample(weights, 2, (3, 4))
+    assert grown[0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4]]
+
+
+def test_uncovered_pixels_get_weight_zero():
+    grown = upsample(np.ones((2, 1, 1)), 2, (3, 2))
+    assert grown[0].tolist() == [[1, 1], [1, 1], [0, 0]]
+
+
+def test_bilinear_upsampling_keeps_constants_and_ramps():
+    assert np.allclose(upsample(np.full((2, 3, 3), 0.3), 4, (12, 11), "bilinear"), 0.3)
+    ramp = np.arange(5.0)[None, None].repeat(3, axis=1)
+    grown = upsample(ramp, 2, (6, 10), "bilinear")
+    assert np.allclose(grown[0, 2, 1:9], np.arange(1, 9) / 2 - 0.25)
+
+
+def test_unknown_upsampling_is_refused():
+    with pytest.raises(InputError, match="upsampling must be one of nearest"):
+        upsample(np.ones((2, 1, 1)), 2, (2, 2), "cubic")

@@ -1,0 +1,165 @@
+"""The command line: what it writes, and one line and exit 2 for bad input."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusionlib import FusionConfig, fuse, read_image
+from fusionlib.cli import main
+from fusionlib.io import to_uint8
+
+from .test_io_and_data import bad_files
+
+
+@pytest.fixture
+def pair(tmp_path):
+    rng = np.random.RandomState(0)
+    paths = []
+    for name in ("ir.png", "vis.png", "third.png"):
+        pixels = rng.randint(0, 256, (21, 34)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+        paths.append(str(tmp_path / name))
+    return paths
+
+
+def fuse_args(*sources, out, extra=()):
+    return ["fuse", *sources, "-o", str(out), "--weights", "seeded", *extra]
+
+
+def test_fuse_writes_what_the_library_computes(pair, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    options = ("--preset", "released", "--lam", "7", "--radius", "2", "--json",
+               "--layers", "relu1_1,relu3_1", "--input-scale", "255")  # fmt: skip
+    assert main(fuse_args(*pair, out=out, extra=options)) == 0
+    config = FusionConfig(
+        before_relu=True, lam=7, radius=2, layers="relu1_1,relu3_1", input_scale=255
+    )
+    expected = fuse([read_image(p) for p in pair], config=config, weights="seeded")
+    assert np.array_equal(np.asarray(Image.open(out)), to_uint8(expected.image))
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["version"]
+    assert record["preset"] == "custom"
+    assert record["weights"]["name"] == "seeded"
+    assert len(record["weights"]["sha256"]) == 64
+    assert record["seconds"]["total"] >= record["seconds"]["features"]
+
+
+def test_a_quiet_run_prints_nothing(pair, tmp_path, capsys):
+    assert main(fuse_args(*pair[:2], out=tmp_path / "x.png")) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
+
+
+def refused(capsys, arguments, out):
+    """Run, and check the contract of every error; return the line."""
+    before = set(out.parent.iterdir()) if out.parent.is_dir() else set()
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if "warning" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("fusionlib")
+    after = set(out.parent.iterdir()) if out.parent.is_dir() else set()
+    assert after == before
+    return lines[0]
+
+
+def test_bad_files_are_refused(pair, tmp_path, capsys):
+    cases = list(bad_files(tmp_path, tmp_path / "ir.png"))
+    for name, content, _ in cases:
+        path = tmp_path / f"bad-{name}.png"
+        path.write_bytes(content)
+        out = tmp_path / "out.png"
+        line = refused(capsys, fuse_args(pair[0], str(path), out=out), out)
+        assert "VIS" in line, name
+
+
+def test_other_bad_input_is_refused(pair, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "small.png")
+    cases = [
+        ([pair[0], str(tmp_path / "small.png")], (), "must have the same size"),
+        ([pair[0], str(tmp_path / "none.png")], (), "does not exist"),
+        ([pair[0]], (), "at least 2 images, got 1"),
+        (pair, ("--lam", "0"), "lam must be"),
+        (pair, ("--lam", "-3"), "lam must be"),
+        (pair, ("--lam", "x"), "lam"),
+        (pair, ("--radius", "0"), "radius must be"),
+        (pair, ("--radius", "-1"), "radius must be"),
+        (pair, ("--layers", "relu5_1"), "'relu5_1' is unknown"),
+        (pair, ("--preset", "best"), "preset must be one of paper, released"),
+        (pair, ("--weights", "none.safetensors"), "weights: 'none.safetensors'"),
+        (pair, ("--weights", pair[0]), "must end in one of"),
+        (pair, ("--device", "tpu"), "device must be one of"),
+        (pair, ("--input-scale", "0"), "input_scale must be"),
+    ]
+    for sources, extra, message in cases:
+        line = refused(capsys, fuse_args(*sources, out=out, extra=extra), out)
+        assert message in line, (message, line)
+
+
+def test_unwritable_outputs_are_refused_before_the_work(pair, tmp_path, capsys):
+    for out in (tmp_path / "none" / "out.png", tmp_path / "out.jpg", tmp_path):
+        assert "output" in refused(capsys, fuse_args(*pair, out=out), out)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(pair, tmp_path, capsys):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    line = refused(capsys, fuse_args(*pair, out=folder / "x.png"), folder / "x.png")
+    assert "cannot write" in line
+
+
+def test_data_and_weights_lists(clean_home, capsys):
+    assert main(["data", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "tno21" in listed
+    assert "not fetched" in listed
+    assert main(["weights", "list"]) == 0
+    assert "not the trained network" in capsys.readouterr().out
+    assert main(["data", "verify", "1"]) == 1
+    assert "missing" in capsys.readouterr().out
+    assert main(["data", "fetch", "99"]) == 2
+    assert main(["weights", "fetch", "resnet"]) == 2
+    assert main(["weights", "import", "none.h5"]) == 2
+    assert main([]) == 2
+    assert main(["--version"]) == 0
+
+
+def test_as_a_module_and_as_a_pipe(tmp_path):
+    """A reader that goes away is no error; `python -m` is the same program."""
+    command = f"{sys.executable} -m fusionlib data list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("NAME")
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = ["torch", "numba", "skimage", "matplotlib", "ipywidgets", "scipy", "pooch"]
+    code = (
+        "import sys, fusionlib, fusionlib.cli; fusionlib.cli.build_parser();"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_the_library_never_imports_plotting_or_widgets():
+    code = (
+        "import sys, pkgutil, importlib, fusionlib\n"
+        "skip = ('plotting', 'explorers', '__main__')\n"
+        "for m in pkgutil.walk_packages(fusionlib.__path__, 'fusionlib.'):\n"
+        "    if not any(s in m.name for s in skip): importlib.import_module(m.name)\n"
+        "bad = ('matplotlib', 'ipywidgets', 'IPython')\n"
+        "print([m for m in bad if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

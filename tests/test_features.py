@@ -1,0 +1,146 @@
+"""Equation (4): our stream is torchvision's VGG-19, cut after relu4_1."""
+
+import numpy as np
+import pytest
+import torch
+
+from fusionlib import architecture
+from fusionlib.architecture import CONVOLUTIONS, LAYERS, PAPER_LAYERS
+from fusionlib.config import FusionConfig
+from fusionlib.errors import InputError
+from fusionlib.features import activities, build_network, feature_maps, stream_features
+
+
+@pytest.fixture(scope="module")
+def detail():
+    return np.random.RandomState(3).standard_normal((24, 32)) * 0.03
+
+
+def torchvision_features():
+    from fusionlib._torchvision import import_torchvision
+
+    make_layers = import_torchvision().models.vgg.make_layers
+    plan = import_torchvision().models.vgg.cfgs["E"]
+    with torch.device("meta"):
+        return make_layers(plan, batch_norm=False)
+
+
+def test_layout_is_torchvisions():
+    modules = torchvision_features()
+    for convolution in CONVOLUTIONS:
+        theirs = modules[convolution.index]
+        assert isinstance(theirs, torch.nn.Conv2d)
+        assert tuple(theirs.weight.shape) == convolution.weight_shape
+        assert isinstance(modules[convolution.index + 1], torch.nn.ReLU)
+    count = sum(isinstance(m, torch.nn.Conv2d) for m in modules[:21])
+    assert count == len(CONVOLUTIONS) == 9
+
+
+def test_network_runs_like_torchvisions(seeded):
+    """Same modules in the same places; pooling differs at odd sizes only."""
+    theirs, ours = torchvision_features()[:21], build_network(seeded)
+    assert [type(m) for m in theirs] == [type(m) for m in ours]
+    theirs = theirs.to_empty(device="cpu")
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        assert torch.equal(theirs(x), ours(x))
+
+
+@pytest.mark.parametrize("before_relu", [False, True])
+@pytest.mark.parametrize("layer", ["relu1_1", "relu3_2", "relu4_1"])
+def test_one_channel_collapse_is_three_equal_channels(
+    seeded, detail, layer, before_relu
+):
+    index = architecture.layer(layer).index + (0 if before_relu else 1)
+    network = build_network(seeded)[: index + 1]
+    x = torch.tensor(detail, dtype=torch.float32).expand(1, 3, -1, -1)
+    with torch.no_grad():
+        expected = network(x)[0].numpy()
+    found = feature_maps(detail, seeded, layer, before_relu=before_relu)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 2e-5
+
+
+def test_stream_gives_each_layer_once_in_order(seeded, detail):
+    for before_relu in (False, True):
+        stream = stream_features(
+            [detail], seeded, reduce=lambda x: x.shape, before_relu=before_relu
+        )
+        shapes = dict(stream)
+        assert tuple(shapes) == LAYERS
+        for name, shape in shapes.items():
+            spatial = architecture.map_shape(24, 32, name)
+            assert shape == (1, architecture.layer(name).outputs, *spatial)
+
+
+def test_inference_mode_does_not_leak_out_of_the_stream(seeded, detail):
+    for _ in stream_features([detail], seeded, reduce=lambda x: None):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_pooling_rounds_up_or_down(seeded):
+    odd = np.zeros((9, 17))
+    assert feature_maps(odd, seeded, "relu4_1").shape == (512, 2, 3)
+    assert feature_maps(odd, seeded, "relu4_1", pooling="floor").shape == (512, 1, 2)
+    with pytest.raises(InputError, match="too small for relu4_1"):
+        feature_maps(odd[:7], seeded, "relu4_1", pooling="floor")
+
+
+def test_activities_do_not_depend_on_company(seeded, detail):
+    """A source's activity is the same first or second, bit for bit, and alone
+    but for the order of float32 sums."""
+    config = FusionConfig()
+    other = np.flipud(detail) * 2
+    alone = dict(activities([detail], seeded, config))
+    first = dict(activities([detail, other], seeded, config))
+    second = dict(activities([other, detail], seeded, config))
+    for name in PAPER_LAYERS:
+        assert np.array_equal(first[name][0], second[name][1])
+        assert np.allclose(alone[name][0], first[name][0], rtol=1e-5, atol=0)
+
+
+def test_after_the_relu_nothing_is_negative(seeded, detail):
+    assert feature_maps(detail, seeded, "relu2_1").min() >= 0
+    assert feature_maps(detail, seeded, "relu2_1", before_relu=True).min() < 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "side"), [("relu1_1", 3), ("relu2_1", 10), ("relu3_1", 24)]
+)
+def test_receptive_field_is_what_the_network_sees(seeded, layer, side):
+    """Change one pixel: the samples that change lie within the receptive field."""
+    assert architecture.receptive_field(layer) == side
+    stride = architecture.layer(layer).stride
+    base = np.zeros((64, 64))
+    reference = feature_maps(base, seeded, layer, before_relu=True)
+    touched = np.zeros(64, bool)
+    sample = 32 // stride
+    for column in range(64):
+        probe = base.copy()
+        probe[:, column] = 1
+        changed = feature_maps(probe, seeded, layer, before_relu=True) != reference
+        touched[column] = changed[:, sample, sample].any()
+    assert touched.sum() == side
+
+
+def test_cost_of_the_network():
+    """By hand: 9 (3 64 + 64 64 + (64 128 + 128 128) / 4 + ...) = 241 344 a pixel."""
+    total = architecture.multiply_adds(480, 640, "relu4_1", channels=3)
+    assert total == 241_344 * 480 * 640
+    one_channel = architecture.multiply_adds(480, 640, "relu4_1")
+    assert total - one_channel == 9 * 2 * 64 * 480 * 640
+
+
+@pytest.mark.parametrize("layers", ["relu9_1", ["conv1_1"], [], "relu1_1,relu1_1", 5])
+def test_bad_layers_are_refused(layers):
+    with pytest.raises(InputError, match="layers"):
+        FusionConfig(layers=layers)
+
+
+def test_unknown_devices_are_refused(seeded, detail):
+    with pytest.raises(InputError, match="device must be one of auto, cpu, cuda"):
+        feature_maps(detail, seeded, "relu1_1", device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no CUDA device"):
+            feature_maps(detail, seeded, "relu1_1", device="cuda")

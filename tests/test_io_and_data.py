@@ -1,0 +1,203 @@
+"""Files: what is read, what is refused, and that outputs are whole or absent."""
+
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusionlib import data
+from fusionlib.data import list_pairs, load_pair, registry, verify
+from fusionlib.errors import InputError
+from fusionlib.io import atomic_path, read_image, to_uint8, write_image
+
+GREY = np.arange(240, dtype=np.uint8).reshape(12, 20)
+
+
+@pytest.fixture
+def grey(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.fromarray(GREY).save(path)
+    return path
+
+
+def test_eight_and_sixteen_bit_files_are_scaled(grey, tmp_path):
+    assert np.array_equal(read_image(grey), GREY / 255)
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    assert np.allclose(read_image(tmp_path / "deep.png"), GREY / 255, atol=1e-15)
+
+
+def test_rounding_is_half_up():
+    values = np.array([-1, 0, 0.5 / 255, 1.5 / 255, 2.49 / 255, 1, 2])
+    assert to_uint8(values).tolist() == [0, 0, 1, 2, 2, 255, 255]
+
+
+def test_write_and_read_back(tmp_path):
+    for ending in ("png", "tif", "bmp"):
+        write_image(tmp_path / f"out.{ending}", GREY / 255)
+        assert np.array_equal(read_image(tmp_path / f"out.{ending}"), GREY / 255)
+
+
+def png_header(width, height):
+    """A PNG that claims a size and holds nothing."""
+
+    def chunk(kind, content):
+        check = zlib.crc32(kind + content)
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = zlib.compress(b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", body)
+        + chunk(b"IEND", b"")
+    )
+
+
+def bad_files(folder, grey):
+    """Files that are no grey image, with a word of the message each must give."""
+    whole = grey.read_bytes()
+    yield "text", b"no image at all", "is not an image, or is damaged"
+    yield "truncated", whole[: len(whole) // 2], "damaged"
+    yield "cut in the pixels", whole[:-20], "damaged"
+    yield "empty", b"", "is not an image, or is damaged"
+    yield "huge", png_header(60000, 60000), "more than the|more pixels than"
+    yield "hollow", png_header(50, 50), "damaged or cut short"
+    rgb = np.dstack([GREY] * 3)
+    images = {
+        "colour": (Image.fromarray(rgb), "got colour.*convert"),
+        "alpha": (Image.fromarray(np.dstack([rgb, GREY])), "alpha channel"),
+        "greyalpha": (Image.fromarray(np.dstack([GREY, GREY]), "LA"), "alpha channel"),
+        "bilevel": (Image.fromarray(GREY > 99), "mode 1"),
+        "palette": (Image.fromarray(GREY).convert("P"), "got colour"),
+    }
+    for name, (image, message) in images.items():
+        image.save(folder / f"{name}-source.png")
+        yield name, (folder / f"{name}-source.png").read_bytes(), message
+
+
+def test_bad_files_get_one_clear_sentence(tmp_path, grey):
+    for name, content, message in bad_files(tmp_path, grey):
+        path = tmp_path / f"{name}.png"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=message) as caught:
+            read_image(path, "IR")
+        assert str(caught.value).startswith("IR"), name
+        assert "\n" not in str(caught.value)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(InputError, match=r"VIS: .* does not exist"):
+        read_image(tmp_path / "none.png", "VIS")
+    with pytest.raises(InputError, match="is a folder"):
+        read_image(tmp_path)
+
+
+def test_outputs_that_cannot_be_written_are_refused(tmp_path):
+    with pytest.raises(InputError, match="must end in one of"):
+        write_image(tmp_path / "out.jpg", GREY / 255)
+    with pytest.raises(InputError, match="does not exist"):
+        write_image(tmp_path / "none" / "out.png", GREY / 255)
+    (tmp_path / "dir.png").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        write_image(tmp_path / "dir.png", GREY / 255)
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(grey):
+    before = grey.read_bytes()
+    with pytest.raises(RuntimeError), atomic_path(grey) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert grey.read_bytes() == before
+    assert [p.name for p in grey.parent.iterdir()] == ["grey.png"]
+
+
+def test_registry_lists_the_42_files():
+    expected = {f"{band}{n}.png" for band in ("IR", "VIS") for n in range(1, 22)}
+    assert set(registry()["files"]) == expected
+    assert all(len(digest) == 64 for digest in registry()["files"].values())
+
+
+def test_the_real_data_matches_its_checksums(data_folder):
+    assert set(verify().values()) == {"ok"}
+    pair = load_pair(7)
+    assert pair.real
+    assert pair.infrared.shape == pair.visible.shape == (328, 595)
+    assert load_pair("tno7").name == load_pair("7").name == "tno7"
+
+
+def test_verify_sees_what_changed(data_folder, tmp_path, monkeypatch):
+    for name in ("IR1.png", "VIS1.png"):
+        shutil.copy(data_folder / name, tmp_path / name)
+    (tmp_path / "VIS1.png").chmod(0o644)
+    (tmp_path / "VIS1.png").write_bytes(b"changed")
+    monkeypatch.setenv("FUSIONLIB_DATA", str(tmp_path))
+    found = verify([1, 2])
+    assert found == {
+        "IR1.png": "ok",
+        "VIS1.png": "changed",
+        "IR2.png": "missing",
+        "VIS2.png": "missing",
+    }
+
+
+def test_synthetic_pairs_are_always_there(clean_home):
+    infos = list_pairs()
+    scenes = [info for info in infos if not info.real]
+    assert len(infos) - len(scenes) == 21
+    assert all(info.available for info in scenes)
+    assert not any(info.available for info in infos if info.real)
+    pair = load_pair(scenes[0].name)
+    assert pair.infrared.shape == pair.target_mask.shape
+    assert "synthetic" in pair.title
+
+
+@pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", ""])
+def test_unknown_pairs_are_refused(name):
+    with pytest.raises(InputError, match="pair must be a scene"):
+        load_pair(name)
+
+
+def test_pairs_that_were_not_fetched_say_how(clean_home):
+    with pytest.raises(InputError, match="fusionlib data fetch 3"):
+        load_pair(3)
+
+
+def test_fetch_recovers_and_checks(clean_home, monkeypatch, tmp_path):
+    """Served from a folder by file name, so that no network is needed."""
+    import http.server
+    import threading
+    from functools import partial
+
+    import pooch
+
+    source = tmp_path / "server"
+    source.mkdir()
+    for name in ("IR1.png", "VIS1.png"):
+        Image.fromarray(GREY).save(source / name)
+    known = {f: pooch.file_hash(str(source / f)) for f in ("IR1.png", "VIS1.png")}
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(source))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fake = {"files": known, "base_url": f"http://127.0.0.1:{server.server_port}/"}
+    monkeypatch.setattr(data, "registry", lambda: fake)
+    try:
+        (source / "VIS1.png").rename(source / "away")
+        with pytest.raises(InputError, match="fetching failed"):
+            data.fetch([1])
+        (source / "away").rename(source / "VIS1.png")
+        data.fetch([1])
+        assert set(verify([1]).values()) == {"ok"}
+        (data.data_dir() / "IR1.png").write_bytes(b"half")
+        assert verify([1])["IR1.png"] == "changed"
+        data.fetch([1])
+        assert set(verify([1]).values()) == {"ok"}
+        names = sorted(path.name for path in data.data_dir().iterdir())
+        assert names == ["IR1.png", "VIS1.png"]
+    finally:
+        server.shutdown()
