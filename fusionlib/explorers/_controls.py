@@ -1,0 +1,137 @@
+"""What a reader can set, described once for ipywidgets and for HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+
+__all__ = ["Choice", "Control", "Slider", "State", "Switches", "check_state"]
+
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few named values.
+
+    Attributes
+    ----------
+    name, label : str
+        Key in the state, and what the reader sees.
+    options : tuple of (str, str)
+        Values and what the reader sees for each.
+    start : str
+        Value at first.
+    """
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    start: str
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values in order."""
+        return tuple(value for value, _ in self.options)
+
+    def text(self, value: Any) -> str:
+        """Return what the reader sees for a value."""
+        return dict(self.options)[value]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One of an ordered list of numbers.
+
+    Attributes
+    ----------
+    name, label : str
+        Key in the state, and what the reader sees.
+    values : sequence of int or float
+        The stops.
+    start : int or float
+        One of the stops.
+    form : str
+        Format of a value, such as ``"{:g} px"``.
+    follows : str
+        "x" or "y" if the slider is a position in the picture that a pointer sets.
+    """
+
+    name: str
+    label: str
+    values: Sequence[float]
+    start: float
+    form: str = "{:g}"
+    follows: str = ""
+
+    def text(self, value: Any) -> str:
+        """Return what the reader sees for a value."""
+        return self.form.format(value)
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Some of a few named values.
+
+    Attributes
+    ----------
+    name, label : str
+        Key in the state, and what the reader sees.
+    options : tuple of (str, str)
+        Values and what the reader sees for each.
+    start : tuple of str
+        Values that are on at first.
+    colours : tuple of str
+        A colour swatch for each option, or none.
+    """
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    start: tuple[str, ...]
+    colours: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values in order."""
+        return tuple(value for value, _ in self.options)
+
+
+Control = Choice | Slider | Switches
+
+
+def check_state(controls: Sequence[Control], changes: State) -> dict[str, Any]:
+    """Return a full state: the starting values with some of them changed.
+
+    Parameters
+    ----------
+    controls : sequence of Control
+        What can be set.
+    changes : mapping of str to object
+        Values by control name.
+
+    Raises
+    ------
+    InputError
+        If a name or a value is none that the controls offer.
+    """
+    state: dict[str, Any] = {control.name: control.start for control in controls}
+    for name, value in changes.items():
+        if name not in state:
+            raise InputError(
+                f"state: there is no control {name!r}, only {', '.join(state)}"
+            )
+        state[name] = value
+    for control in controls:
+        value = state[control.name]
+        if isinstance(control, Switches):
+            chosen = tuple(v for v in control.values if v in value)
+            state[control.name], bad = chosen, len(chosen) != len(tuple(value))
+        else:
+            bad = value not in control.values
+        if bad:
+            raise InputError(f"state: {control.name} cannot be {value!r}")
+    return state

@@ -1,0 +1,250 @@
+"""What all explorers have in common: a state, a view of it, and two faces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image as PILImage
+
+from ..data import Pair, load_pair
+from ..errors import InputError
+from ..io import to_uint8
+from ..validation import as_sources
+from ..weights import VGGWeights, load_weights
+from ._arithmetic import Bytes
+from ._controls import Control, State, check_state
+
+__all__ = ["Explorer", "Picture", "View", "as_pair", "book_build", "enlarge", "fit"]
+
+#: Pixels up to which a pair goes into a page as it is; larger ones are reduced.
+PAGE_PIXELS = 90_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A place for an image.
+
+    Attributes
+    ----------
+    name, title, alt : str
+        Key, what stands under it, and what a screen reader says.
+    """
+
+    name: str
+    title: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class View:
+    """What an explorer shows in one state.
+
+    Attributes
+    ----------
+    pictures : dict of str to numpy.ndarray, uint8
+        Grey (H, W) or colour (H, W, 3) images by name.
+    summary : str
+        The read-out in a sentence.
+    table : tuple of tuple of str
+        Read-out as rows under ``Explorer.head``.
+    marked : tuple of int
+        Rows that stand out.
+    chart : str
+        A drawing as SVG, or nothing.
+    marker : float or None
+        Place of a marker in the chart, from 0 (left) to 1.
+    """
+
+    pictures: dict[str, Bytes]
+    summary: str
+    table: tuple[tuple[str, ...], ...] = ()
+    marked: tuple[int, ...] = ()
+    chart: str = ""
+    marker: float | None = None
+
+
+@dataclass
+class Explorer:
+    """One explorer, displayable as widgets or as HTML.
+
+    Subclasses say what can be set (``controls``) and what is shown for a state
+    (:meth:`compute`); the rest is here. Attributes that depend on the pair are set
+    by :meth:`prepare`.
+
+    Parameters
+    ----------
+    pair : Pair, str, int or sequence of two arrays
+        What to explore; see :func:`as_pair`.
+    weights : str, path-like, VGGWeights or None
+        See :func:`fusionlib.weights.load_weights`; unused where no network is.
+    """
+
+    pair: Any
+    weights: Any = None
+    controls: tuple[Control, ...] = field(init=False, default=())
+    _widget: Any = field(init=False, default=None, repr=False)
+
+    kind = ""
+    title = ""
+    how = ""
+    head: ClassVar[tuple[str, ...]] = ()
+    pictures: ClassVar[tuple[Picture, ...]] = ()
+    uses_network = True
+
+    def __post_init__(self) -> None:
+        if self.uses_network and not isinstance(self.weights, VGGWeights):
+            self.weights = load_weights(self.weights)
+        self.load(self.pair)
+
+    def load(self, pair: Any) -> None:
+        """Explore another pair.
+
+        Raises
+        ------
+        InputError
+            If it cannot be used.
+        """
+        checked = as_pair(pair)
+        self.pair = fit(checked) if book_build() else checked
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set ``controls`` and whatever the views need, for ``self.pair``."""
+        raise NotImplementedError
+
+    def compute(self, state: State) -> View:
+        """Return the view of a full state."""
+        raise NotImplementedError
+
+    def page(self) -> dict[str, Any]:
+        """Return what the static page needs to show every state."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the pair."""
+        height, width = self.pair.infrared.shape
+        return height, width
+
+    @property
+    def bytes(self) -> tuple[Bytes, Bytes]:
+        """Infrared and visible in 8 bits."""
+        return to_uint8(self.pair.infrared), to_uint8(self.pair.visible)
+
+    @property
+    def caption(self) -> str:
+        """Which pair and weights the explorer shows."""
+        height, width = self.shape
+        text = f"{self.pair.title}, {width} × {height} pixels."
+        if self.uses_network:
+            text += f" Weights: {self.weights.label}."
+        return text
+
+    def state(self, changes: State | None = None) -> dict[str, Any]:
+        """Return the starting state with some values changed.
+
+        Raises
+        ------
+        InputError
+            If a name or value is none that the controls offer.
+        """
+        return check_state(self.controls, changes or {})
+
+    def view(self, changes: State | None = None) -> View:
+        """Return what is shown in the starting state with some values changed.
+
+        Raises
+        ------
+        InputError
+            If a name or value is none that the controls offer.
+        """
+        return self.compute(self.state(changes))
+
+    @property
+    def html(self) -> str:
+        """The explorer as self-contained HTML."""
+        from ._page import render
+
+        return render(self)
+
+    @property
+    def widget(self) -> Any:
+        """The explorer as ipywidgets; always the same object."""
+        if self._widget is None:
+            from ._live import build
+
+            self._widget = build(self)
+        return self._widget
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        text = f"<{self.title} explorer: {self.pair.name}>"
+        if book_build():
+            # Widgets would store their state in the page and have random ids.
+            return {"text/html": self.html, "text/plain": text}
+        bundle = self.widget._repr_mimebundle_()
+        return {**bundle, "text/plain": text}
+
+
+def book_build() -> bool:
+    """Return whether the book is being built (``FUSIONLIB_BOOK=1``)."""
+    return os.environ.get("FUSIONLIB_BOOK", "") not in ("", "0")
+
+
+def as_pair(pair: Any) -> Pair:
+    """Return a pair from what callers may pass.
+
+    Parameters
+    ----------
+    pair : Pair, str, int or sequence of two arrays
+        A pair, its name or number, or an infrared and a visible image, grey, in
+        [0, 1] or 8 or 16 bits.
+
+    Raises
+    ------
+    InputError
+        If there is no such pair or the images cannot be used.
+    """
+    if isinstance(pair, Pair):
+        return pair
+    if isinstance(pair, (str, int)):
+        return load_pair(pair)
+    images = as_sources(pair)
+    if len(images) != 2:
+        raise InputError(
+            f"pair must hold an infrared and a visible image, got {len(images)}"
+        )
+    return Pair("own", "Own images", images[0], images[1], True)
+
+
+def fit(pair: Pair) -> Pair:
+    """Return the pair at a size that a page can carry, in 8 bits."""
+    height, width = pair.infrared.shape
+    factor = (PAGE_PIXELS / (height * width)) ** 0.5
+    if factor >= 1:
+        return pair
+    size = round(width * factor), round(height * factor)
+
+    def reduce(image: Any) -> Any:
+        small = PILImage.fromarray(to_uint8(image)).resize(
+            size, PILImage.Resampling.BOX
+        )
+        return np.asarray(small) / 255
+
+    return replace(
+        pair,
+        title=f"{pair.title}, reduced",
+        infrared=reduce(pair.infrared),
+        visible=reduce(pair.visible),
+        target_mask=None,
+        texture_mask=None,
+    )
+
+
+def enlarge(image: Bytes, stride: int, shape: Sequence[int]) -> Bytes:
+    """Repeat each pixel over a square and cut off what stands over."""
+    grown = image.repeat(stride, axis=0).repeat(stride, axis=1)
+    return grown[: shape[0], : shape[1]]

@@ -1,0 +1,158 @@
+"""Explorer of chapter 1: base part and detail content."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..decomposition import DEFAULT_LAM, decompose
+from ..io import to_uint8
+from . import _arithmetic as arithmetic
+from ._arithmetic import Bytes
+from ._charts import line_chart
+from ._controls import Choice, Slider, State
+from ._core import Explorer, Picture, View
+from ._page import Store, frame
+
+__all__ = ["DecompositionExplorer", "decomposition_explorer"]
+
+#: Stops of the slider, about three in a factor of ten.
+LAMBDAS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+#: Detail contents are shown around mid-grey and enlarged by this factor.
+GAIN = 2
+
+#: Periods of stripes in the chart, in pixels.
+PERIODS = np.geomspace(2, 256, 57)
+
+
+def decomposition_explorer(pair: Any = "street") -> DecompositionExplorer:
+    """Split a source into base part and detail content, for any lambda.
+
+    Parameters
+    ----------
+    pair : Pair, str, int or sequence of two arrays, optional
+        What to split: a pair, its name or number, or two images.
+
+    Returns
+    -------
+    DecompositionExplorer
+        Displays as widgets, or as HTML in a book build.
+
+    Raises
+    ------
+    InputError
+        If the pair cannot be used.
+    """
+    return DecompositionExplorer(pair)
+
+
+class DecompositionExplorer(Explorer):
+    """See :func:`decomposition_explorer`."""
+
+    kind = "decomposition"
+    title = "Base and detail"
+    how = (
+        "Move λ and watch where a structure lives: in the base part on the left, or in "
+        "the detail content on the right."
+    )
+    head = ("Contrast", "Std. dev.", "Share")
+    pictures = (
+        Picture(
+            "split",
+            f"Left of the line the base part, right the detail content "
+            f"(× {GAIN}, zero is mid-grey).",
+            "A source image: base part left of a dividing line, detail content right",
+        ),
+    )
+    uses_network = False
+
+    def prepare(self) -> None:
+        sources = (("infrared", "Infrared"), ("visible", "Visible"))
+        self.controls = (
+            Choice("source", "Source image", sources, "visible"),
+            Slider("lam", "λ, weight of smoothness", LAMBDAS, DEFAULT_LAM, "{:g}"),
+            Slider("split", "Dividing line", range(101), 50, "{} %"),
+        )
+
+    def parts(self, state: State) -> tuple[Any, Any]:
+        """Return base part and detail content for a state."""
+        return decompose(getattr(self.pair, state["source"]), state["lam"])
+
+    def compute(self, state: State) -> View:
+        base, detail = self.parts(state)
+        picture = arithmetic.wipe(to_uint8(base), _grey(detail), state["split"])
+        source = getattr(self.pair, state["source"])
+        total, lam = float(source.std()), state["lam"]
+        rows = tuple(
+            (name, f"{255 * float(x.std()):.1f}", f"{_share(x, total):.0f} %")
+            for name, x in (("Source", source), ("Base", base), ("Detail", detail))
+        )
+        period = half_gain_period(lam)
+        passes = (
+            f"stripes wider than {period:.1f} pixels keep more than half of their "
+            "contrast in the base part"
+            if period
+            else "even the finest stripes keep more than half of their contrast in the "
+            "base part"
+        )
+        summary = (
+            f"λ = {lam:g}: {passes}; of the finest checkerboard "
+            f"{100 / (1 + 8 * lam):.2g}\u00a0% is left."
+        )
+        return View({"split": picture}, summary, rows, (), response_chart(lam))
+
+    def page(self) -> dict[str, Any]:
+        store = Store(self.controls[:2])  # type: ignore[arg-type]
+        for state in store.states():
+            key = tuple(state.values())
+            base, detail = self.parts(state)
+            view = self.compute({**state, "split": 50})
+            store.add("base", key, frame, to_uint8(base))
+            store.add("detail", key, frame, _grey(detail), 1, 70)
+            store.add_texts(view)
+        split = {
+            "name": "split",
+            "left": "base",
+            "right": "detail",
+            "wipe": "split",
+            "labels": ["Base", "Detail"],
+        }
+        return {"store": store.as_dict(), "frames": [split]}
+
+
+def half_gain_period(lam: float) -> float | None:
+    """Return the period of the stripes whose contrast the base halves, in pixels.
+
+    None where no stripes along one axis are weakened that much (lam < 1/4).
+    """
+    cosine = 1 - 1 / (2 * lam)
+    return None if cosine < -1 else 2 * math.pi / math.acos(cosine)
+
+
+def response_chart(lam: float) -> str:
+    """Return the gain of the base filter against the period of stripes, as SVG."""
+    ticks = [(p, f"{p:g}") for p in (2, 4, 8, 16, 32, 64, 128, 256)]
+
+    def gain(value: float) -> list[float]:
+        return list(1 / (1 + value * (2 - 2 * np.cos(2 * np.pi / PERIODS))))
+
+    return line_chart(
+        (np.log(PERIODS / 2) / math.log(128)).tolist(),
+        [(gain(DEFAULT_LAM), True), (gain(lam), False)],
+        [(math.log(p / 2) / math.log(128), text) for p, text in ticks],
+        "period of stripes, pixels",
+        "kept in the base",
+        f"Gain of the base filter for lambda {lam:g} against the period of stripes; "
+        "dashed: lambda 5",
+    )
+
+
+def _grey(detail: Any) -> Bytes:
+    return to_uint8(0.5 + GAIN * detail)
+
+
+def _share(part: Any, total: float) -> float:
+    return 100 * float(part.std()) / total if total else 0.0

@@ -1,0 +1,126 @@
+/* Arithmetic of the explorers on 8-bit planes: pure functions, no DOM, no network.
+ *
+ * Each repeats a function of fusionlib/explorers/_arithmetic.py (or, for nabf, of
+ * fusionlib/metrics/gradient.py) operation by operation in double precision, so that
+ * the pixels are those of the library. A page may load it as a plain script or
+ * import it as a module; both find it as globalThis.__fusionlibArithmetic.
+ */
+globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (() => {
+  "use strict";
+
+  const clip = (v, low, high) => Math.min(Math.max(v, low), high);
+  const round = (v) => Math.floor(v + 0.5);
+  const toUint8 = (v) => Math.floor(clip(v, 0, 1) * 255 + 0.5);
+
+  /* Undo fusionlib/explorers/_page.py::pack on the inflated bytes. */
+  function unpack(bytes, spec, minus) {
+    const [height, width] = spec.shape, count = height * width;
+    const modulus = 2 ** spec.bits, half = modulus / 2;
+    const values = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      const folded = bytes[i] + (spec.bits > 8 ? 256 * bytes[count + i] : 0);
+      const error = folded % 2 ? -(folded + 1) / 2 : folded / 2;
+      const x = i % width, y = (i - x) / width;
+      const a = x ? values[i - 1] : 0, b = y ? values[i - width] : 0;
+      let guess = 0;
+      if (spec.filter === "left") guess = a;
+      else if (spec.filter === "up") guess = b;
+      else if (spec.filter === "paeth") {
+        const c = x && y ? values[i - width - 1] : 0, p = a + b - c;
+        const da = Math.abs(p - a), db = Math.abs(p - b), dc = Math.abs(p - c);
+        guess = da <= db && da <= dc ? a : db <= dc ? b : c;
+      }
+      /* Predictors see the values of the packer, which may be negative. */
+      let v = guess + error;
+      const low = spec.signed || minus ? -half : 0;
+      v = ((v - low) % modulus + modulus) % modulus + low;
+      values[i] = v;
+    }
+    const out = spec.signed ? new Int16Array(count) : new Uint8Array(count);
+    for (let i = 0; i < count; i++) out[i] = minus ? values[i] + minus[i] : values[i];
+    return out;
+  }
+
+  function permutations(count) {
+    if (count === 0) return [[]];
+    const all = [];
+    const extend = (head, rest) => {
+      if (!rest.length) all.push(head);
+      rest.forEach((v) => extend([...head, v], rest.filter((w) => w !== v)));
+    };
+    extend([], Array.from({ length: count }, (_, k) => k));
+    return all;
+  }
+
+  function chosen(codes, count, enabled) {
+    const table = permutations(count).map((p) => p.find((v) => enabled.includes(v)));
+    return Uint8Array.from(codes, (code) => table[code]);
+  }
+
+  const take = (planes, winner) => winner.map((k, i) => planes[k][i]);
+  const mean = (a, b) => a.map((v, i) => toUint8((v / 255 + b[i] / 255) / 2));
+  const difference = (a, b, gain) => a.map((v, i) => clip(128 + gain * (v - b[i]), 0, 255));
+
+  /* Colours are arrays of three bytes a pixel. */
+  function colourise(index, table) {
+    const out = new Uint8Array(3 * index.length);
+    for (let i = 0; i < index.length; i++) {
+      for (let k = 0; k < 3; k++) out[3 * i + k] = table[3 * index[i] + k];
+    }
+    return out;
+  }
+
+  function overlay(grey, colour, opacity) {
+    const out = new Uint8Array(colour.length);
+    for (let i = 0; i < out.length; i++) {
+      out[i] = round((1 - opacity) * grey[Math.floor(i / 3)] + opacity * colour[i]);
+    }
+    return out;
+  }
+
+  function grow(grey) {
+    const out = new Uint8Array(3 * grey.length);
+    for (let i = 0; i < out.length; i++) out[i] = grey[Math.floor(i / 3)];
+    return out;
+  }
+
+  function wipe(left, right, height, width, percent) {
+    const edge = round((width * percent) / 100), count = height * width;
+    if (left.length !== right.length) {
+      if (left.length === count) left = grow(left);
+      else right = grow(right);
+    }
+    const lanes = left.length / count, out = new Uint8Array(right);
+    for (let y = 0; y < height; y++) {
+      const start = lanes * y * width;
+      out.set(left.subarray(start, start + lanes * edge), start);
+    }
+    return out;
+  }
+
+  function enlarge(plane, width, stride, outHeight, outWidth) {
+    const out = new Uint8Array(outHeight * outWidth);
+    for (let y = 0; y < outHeight; y++) {
+      const row = Math.floor(y / stride) * width;
+      for (let x = 0; x < outWidth; x++) out[y * outWidth + x] = plane[row + Math.floor(x / stride)];
+    }
+    return out;
+  }
+
+  function noise(count) {
+    const out = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      let h = (i + 0x9e3779b9) >>> 0;
+      for (const [shift, factor] of [[16, 0x85ebca6b], [13, 0xc2b2ae35], [16, 1]]) {
+        h = Math.imul(h ^ (h >>> shift), factor) >>> 0;
+      }
+      out[i] = ((h & 255) + ((h >>> 8) & 255) + ((h >>> 16) & 255) + (h >>> 24) - 510) / 147.8;
+    }
+    return out;
+  }
+
+  return {
+    chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
+    round, take, toUint8, unpack, wipe,
+  };
+})();
