@@ -24,10 +24,10 @@ __all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "list_scenes", "render_scene"]
 Mask = NDArray[np.bool_]
 
 #: Names of the scenes, in the order in which they are shown.
-SCENES = ("street", "camouflage", "smoke", "facade")
+SCENES = ("street", "camouflage", "smoke", "facade", "harbour")
 
 #: Smallest height and width that a scene is rendered at.
-MINIMUM_SIDE = 16
+MINIMUM_SIDE = 32
 
 
 @dataclass(frozen=True)

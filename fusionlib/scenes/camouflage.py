@@ -42,7 +42,15 @@ def paint(canvas: Canvas, random: RandomState) -> None:
     for x, y, size in ((214, 186, 33), (262, 180, 30), (186, 184, 24), (303, 190, 34)):
         _bush(canvas, noise, random, x, y, size)
     _hidden(canvas, noise, (232, 202), 88, pose="stand", facing=-1)
-    for x, y, size in ((252, 212, 19), (212, 209, 16), (290, 222, 30)):
+    for x, y, size in (
+        (252, 213, 20),
+        (212, 210, 17),
+        (229, 211, 15),
+        (290, 222, 30),
+        (219, 178, 8),
+        (247, 170, 7),
+        (238, 190, 7),
+    ):
         _bush(canvas, noise, random, x, y, size)
     for x, y, size in ((8, 268, 46), (64, 276, 34), (318, 272, 44), (268, 282, 30)):
         _bush(canvas, noise, random, x, y, size)
@@ -174,11 +182,11 @@ def _hidden(
 
     def pattern(x: Image, y: Image) -> Image:
         up = smoothstep(foot[1], foot[1] - height, y)
-        return leaves(x + 131, y + 57) * (0.55 + 0.6 * up)
+        return leaves(x + 131, y + 57) * (0.72 + 0.55 * up)
 
     person(
         canvas, foot, height, pose=pose, facing=facing, visible=pattern, skin=pattern,
-        infrared=0.80, texture=True,
+        infrared=0.78, texture=True, folds=noise,
     )  # fmt: skip
 
 

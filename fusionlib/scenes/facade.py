@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 from numpy.random import RandomState
 
 from ..validation import Image
 from .figures import foliage, person
-from .rendering import Canvas, Noise, capsule, ellipse, polygon, rectangle, smoothstep
+from .lettering import write
+from .rendering import (
+    Canvas,
+    Noise,
+    Shape,
+    capsule,
+    ellipse,
+    polygon,
+    rectangle,
+    smoothstep,
+)
 
 __all__ = ["DESCRIPTION", "INFRARED", "TITLE", "VISIBLE", "paint"]
 
@@ -18,7 +28,7 @@ TITLE = "House front"
 DESCRIPTION = (
     "A brick house front at dusk. The visible shows bricks, frames, shop signs and an "
     "awning; the infrared a window left open, radiators behind the wall, floor slabs "
-    "that conduct heat, a vent, and a woman in the shade of the doorway."
+    "that conduct heat, a vent, and somebody in the shade of the doorway."
 )
 
 #: Settings of the sensors.
@@ -33,22 +43,6 @@ WINDOW = (44.0, 46.0)
 OPEN = (2, 1)
 HEATED = ((0, 0), (1, 1), (3, 0), (2, 1))
 LIT = ((0, 0), (3, 0))
-
-#: Strokes of the letters on a grid 2 wide and 4 high, y up.
-LETTERS: dict[str, list[list[tuple[float, float]]]] = {
-    "A": [[(0, 0), (1, 4), (2, 0)], [(0.4, 1.4), (1.6, 1.4)]],
-    "B": [[(0, 0), (0, 4), (1.4, 4), (1.9, 3.4), (1.9, 2.7), (1.4, 2.1), (0, 2.1)],
-          [(1.4, 2.1), (2, 1.5), (2, 0.6), (1.4, 0), (0, 0)]],
-    "C": [[(2, 3.4), (1.5, 4), (0.6, 4), (0, 3.3), (0, 0.7), (0.6, 0), (1.5, 0),
-           (2, 0.6)]],
-    "E": [[(1.9, 0), (0, 0), (0, 4), (1.9, 4)], [(0, 2.1), (1.5, 2.1)]],
-    "F": [[(0, 0), (0, 4), (1.9, 4)], [(0, 2.1), (1.5, 2.1)]],
-    "K": [[(0, 0), (0, 4)], [(1.9, 4), (0, 1.8)], [(0.6, 2.4), (2, 0)]],
-    "O": [[(0.6, 0), (0, 0.7), (0, 3.3), (0.6, 4), (1.4, 4), (2, 3.3), (2, 0.7),
-           (1.4, 0), (0.6, 0)]],
-    "S": [[(2, 3.4), (1.4, 4), (0.6, 4), (0, 3.4), (0, 2.7), (0.5, 2.2), (1.5, 1.8),
-           (2, 1.3), (2, 0.6), (1.4, 0), (0.6, 0), (0, 0.6)]],
-}  # fmt: skip
 
 
 def paint(canvas: Canvas, random: RandomState) -> None:
@@ -67,8 +61,10 @@ def paint(canvas: Canvas, random: RandomState) -> None:
     _doorway(canvas)
     _pavement(canvas, noise)
     person(canvas, (160, 240), 62, pose="wait", facing=1, visible=0.035, skin=0.09,
-           infrared=0.83, coat=True)  # fmt: skip
+           infrared=0.80, coat=True, folds=noise)  # fmt: skip
     _plants(canvas, noise)
+    _bicycle(canvas)
+    _door_lamp(canvas)
 
 
 def _bricks(noise: Noise) -> Callable[[Image, Image], Image]:
@@ -87,7 +83,7 @@ def _bricks(noise: Noise) -> Callable[[Image, Image], Image]:
         ]
         brick = 0.135 * (1 + 0.16 * tone + 0.10 * noise(x / 1.3, y / 1.3))
         stains = 1 + 0.10 * noise.fractal(x / 40, y / 60, octaves=3)
-        return (brick + joint * (0.26 - brick)) * stains * (1.12 - 0.0018 * y)
+        return (brick + joint * (0.26 - brick)) * stains * (1.0 - 0.0022 * y)
 
     return value
 
@@ -255,17 +251,7 @@ def _shop(
         canvas.paint(rectangle(x, 182, x + 2.2, 232), visible=0.24, infrared=0.43)
     canvas.paint(rectangle(left, 164, right, 182), visible=0.028, infrared=0.43,
                  texture=True)  # fmt: skip
-    size = 2.9
-    x = (left + right) / 2 - 0.5 * size * (3.4 * len(word) - 1.4)
-    for letter in word:
-        for stroke in LETTERS[letter]:
-            for a, b in pairwise(stroke):
-                canvas.paint(
-                    capsule((x + size * a[0], 178.8 - size * a[1]),
-                            (x + size * b[0], 178.8 - size * b[1]), 0.95),
-                    visible=0.5, glow=0.12, texture=True,
-                )  # fmt: skip
-        x += 3.4 * size
+    write(canvas, word, ((left + right) / 2, 178.8), 2.9, visible=0.5, glow=0.12)
 
 
 def _awning(canvas: Canvas, noise: Noise) -> None:
@@ -312,6 +298,41 @@ def _pavement(canvas: Canvas, noise: Noise) -> None:
         texture=True,
     )  # fmt: skip
     canvas.paint(rectangle(-99, 239, 419, 243), visible=0.03, opacity=0.6, soft=3)
+
+
+def _bicycle(canvas: Canvas) -> None:
+    """Paint a bicycle that leans against the bookshop."""
+    hubs = ((38, 232), (68, 232))
+    for x, y in hubs:
+        wheel = ellipse(x, y, 10.5, 10.5)
+        rim = Shape(wheel.bounds, partial(_ring, wheel))
+        canvas.paint(rim, visible=0.02, infrared=0.40, texture=True)
+        for angle in np.arange(6) * np.pi / 6:
+            dx, dy = 10 * np.cos(angle), 10 * np.sin(angle)
+            canvas.paint(capsule((x - dx, y - dy), (x + dx, y + dy), 0.16), visible=0.3)
+    saddle, crank, head = (47, 215), (52, 233), (63, 214)
+    for a, b in (((38, 232), crank), ((38, 232), (48.5, 220)), (crank, saddle),
+                 (crank, (64, 219)), ((48.5, 220), (64, 219)), (head, (68, 232)),
+                 (head, (62, 210)), ((62, 210), (66, 209))):  # fmt: skip
+        canvas.paint(capsule(a, b, 0.75), visible=0.40, infrared=0.365)
+    canvas.paint(capsule((43.5, 214.5), (50, 214), 1.4, 0.9), visible=0.02,
+                 infrared=0.43)  # fmt: skip
+
+
+def _ring(shape: Shape, x: Image, y: Image) -> Image:
+    """Return the distance from a band along the inner edge of a shape."""
+    return np.abs(shape.distance(x, y) + 0.8) - 0.7
+
+
+def _door_lamp(canvas: Canvas) -> None:
+    """Paint a wall lamp left of the door and the light that it casts."""
+    x, y = 128.5, 172.0
+    canvas.shine(x, y + 8, 16, 20, 0.16)
+    canvas.paint(capsule((x, y - 9), (x + 5, y - 9), 0.7), visible=0.02, infrared=0.45)
+    canvas.paint(polygon([(x - 3.4, y - 4), (x, y - 9), (x + 3.4, y - 4)]),
+                 visible=0.03, infrared=0.60)  # fmt: skip
+    canvas.paint(ellipse(x, y - 2, 2.3, 3.0), visible=0.2, glow=1.4, infrared=0.82)
+    canvas.shine(x, y - 2, 3.5, 3.5, 0.45, sharp=2)
 
 
 def _plants(canvas: Canvas, noise: Noise) -> None:

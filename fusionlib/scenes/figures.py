@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from ..validation import Image
-from .rendering import Canvas, Noise, Value, capsule, ellipse, polygon
+from .rendering import Canvas, Noise, Shape, Value, capsule, ellipse, polygon
 
 __all__ = ["POSES", "Pose", "foliage", "person", "trunk"]
 
@@ -35,12 +35,114 @@ class Pose:
 
 #: Poses by name. ``turned`` is how much of the side is seen: 0 front, 1 profile.
 POSES = {
-    "stand": Pose(),
-    "walk": Pose((24, 12), (-20, -34), (-22, -8), (20, 42), 3, 0.55),
-    "stride": Pose((-22, -40), (26, 16), (22, 50), (-24, -10), 4, 0.7),
-    "wait": Pose((3, 0), (-6, -8), (12, 70), (-8, 2), 0, 0.3),
-    "crouch": Pose((78, -34), (40, -80), (38, 85), (30, 95), 18, 0.7),
+    "stand": Pose((4, 1), (-5, -4), (9, 5), (-10, -4)),
+    "walk": Pose((21, 9), (-15, -33), (-24, -10), (18, 34), 3, 0.8),
+    "stride": Pose((-16, -38), (24, 13), (24, 44), (-26, -12), 4, 0.85),
+    "wait": Pose((5, 1), (-4, -6), (14, 62), (-9, -2), 0, 0.35),
+    "crouch": Pose((72, -30), (24, -84), (38, 84), (46, 92), 16, 0.8),
 }
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Paints body parts; positions are in heights, ahead of and above the feet."""
+
+    canvas: Canvas
+    foot: Point
+    height: float
+    facing: int
+    visible: Value
+    skin: Value
+    infrared: float
+    texture: bool
+    folds: Noise | None
+
+    def at(self, ahead: float, up: float) -> Point:
+        """Return a position in the frame."""
+        return (
+            self.foot[0] + self.facing * ahead * self.height,
+            self.foot[1] - up * self.height,
+        )
+
+    def clothed(self, shape: Shape, warmth: float = 1.0) -> None:
+        """Paint a clothed part, ``warmth`` relative to the trunk of the body."""
+        folds, size = self.folds, 0.055 * self.height
+        level: Value = warmth * self.infrared
+        if folds is not None:
+            level = lambda x, y: (  # noqa: E731
+                warmth * self.infrared * (1 + 0.04 * folds(x / size, y / size))
+            )
+        self.canvas.paint(
+            shape, visible=self.visible, infrared=level, warm=True, texture=self.texture
+        )
+
+    def limb(self, a: Point, b: Point, ra: float, rb: float, warmth: float) -> None:
+        """Paint a clothed limb that tapers from radius ``ra`` to ``rb``."""
+        tapered = capsule(self.at(*a), self.at(*b), ra * self.height, rb * self.height)
+        self.clothed(tapered, warmth)
+
+    def bare(self, centre: Point, rx: float, ry: float) -> None:
+        """Paint a part of bare skin."""
+        self.canvas.paint(
+            ellipse(*self.at(*centre), rx * self.height, ry * self.height),
+            visible=self.skin, infrared=min(1.14 * self.infrared, 1), warm=True,
+            texture=self.texture,
+        )  # fmt: skip
+
+
+def _joints(start: Point, lengths: Point, angles: Point) -> tuple[Point, Point]:
+    """Return knee and ankle, or elbow and wrist."""
+    ends = []
+    for length, angle in zip(lengths, angles, strict=True):
+        turn = math.radians(angle)
+        start = start[0] + length * math.sin(turn), start[1] - length * math.cos(turn)
+        ends.append(start)
+    return ends[0], ends[1]
+
+
+def _leg(brush: _Brush, hip: Point, angles: Point, turned: float) -> None:
+    knee, ankle = _joints(hip, (0.235, 0.225), angles)
+    brush.limb(hip, knee, 0.057, 0.041, 0.93)
+    brush.limb(knee, ankle, 0.041, 0.029, 0.88)
+    heel = (ankle[0] - 0.01, ankle[1] - 0.015)
+    toe = (ankle[0] + 0.055 * (0.3 + turned), max(ankle[1] - 0.025, 0.012))
+    brush.limb(heel, toe, 0.026, 0.02, 0.72)
+
+
+def _arm(brush: _Brush, shoulder: Point, angles: Point) -> None:
+    elbow, wrist = _joints(shoulder, (0.165, 0.15), angles)
+    brush.limb(shoulder, elbow, 0.037, 0.031, 0.94)
+    brush.limb(elbow, wrist, 0.03, 0.024, 0.93)
+    brush.bare(wrist, 0.022, 0.026)
+
+
+def _trunk_of_body(brush: _Brush, hips: float, pose: Pose, coat: bool) -> None:
+    shoulders, top = hips + 0.32, 0.32 * math.tan(math.radians(pose.lean))
+    wide = 0.108 * (1 - 0.32 * pose.turned)
+    hem, flare = (0.2, 1.25) if coat else (0.02, 0.95)
+    outline = [
+        (top - wide, shoulders - 0.045),
+        (top - 0.82 * wide, shoulders - 0.008),
+        (top - 0.35 * wide, shoulders + 0.024),
+        (top + 0.35 * wide, shoulders + 0.024),
+        (top + 0.82 * wide, shoulders - 0.008),
+        (top + wide, shoulders - 0.045),
+        (0.55 * top + 0.82 * wide, hips + 0.13),
+        (0.9 * flare * wide, hips - hem),
+        (-0.9 * flare * wide, hips - hem),
+        (0.55 * top - 0.82 * wide, hips + 0.13),
+    ]
+    brush.clothed(polygon([brush.at(*point) for point in outline]))
+    brush.limb((top, shoulders), (1.15 * top, shoulders + 0.05), 0.036, 0.032, 1.1)
+
+
+def _head(brush: _Brush, shoulders: float, pose: Pose) -> None:
+    top = 0.32 * math.tan(math.radians(pose.lean))
+    face = (1.3 * top + 0.012 * pose.turned, shoulders + 0.098)
+    brush.bare(face, 0.048 + 0.008 * pose.turned, 0.064)
+    # Hair or a cap: visible like the clothes, and cooler than the face.
+    crown = brush.at(face[0] - 0.012 * pose.turned, face[1] + 0.026)
+    brush.clothed(ellipse(*crown, 0.05 * brush.height, 0.043 * brush.height), 1.02)
 
 
 def person(
@@ -55,6 +157,7 @@ def person(
     infrared: float = 0.8,
     coat: bool = False,
     texture: bool = False,
+    folds: Noise | None = None,
 ) -> None:
     """Paint a person.
 
@@ -78,87 +181,23 @@ def person(
         Whether a coat covers the thighs.
     texture : bool
         Whether the clothes count as visible texture.
+    folds : Noise or None
+        Unevenness of the clothes in the infrared; worth it for large figures.
     """
+    brush = _Brush(
+        canvas, foot, height, facing, visible, skin, infrared, texture, folds
+    )
     p = POSES[pose]
-    crouched = pose == "crouch"
-    hip_height = 0.27 if crouched else 0.50
-    half = 0.075 * (1 - 0.35 * p.turned)
-    lean = math.tan(math.radians(p.lean))
-
-    def at(x: float, up: float) -> Point:
-        return foot[0] + facing * x * height, foot[1] - up * height
-
-    def limb(start: Point, length: Point, angles: Point) -> tuple[Point, Point]:
-        first, second = (math.radians(a) for a in angles)
-        joint = (
-            start[0] + length[0] * math.sin(first),
-            start[1] - length[0] * math.cos(first),
-        )
-        return joint, (
-            joint[0] + length[1] * math.sin(second),
-            joint[1] - length[1] * math.cos(second),
-        )
-
-    def draw(a: Point, b: Point, ra: float, rb: float, warmth: float) -> None:
-        canvas.paint(
-            capsule(at(*a), at(*b), ra * height, rb * height),
-            visible=visible, infrared=infrared * warmth, warm=True, texture=texture,
-        )  # fmt: skip
-
-    def bare(centre: Point, rx: float, ry: float) -> None:
-        canvas.paint(
-            ellipse(*at(*centre), rx * height, ry * height),
-            visible=skin, infrared=min(1.14 * infrared, 1), warm=True, texture=texture,
-        )  # fmt: skip
-
-    shoulder_height = hip_height + 0.32
-    top = lean * 0.32
-
-    def leg(side: float, angles: Point) -> None:
-        hip = (side * half * 0.75, hip_height)
-        knee, ankle = limb(hip, (0.235, 0.225), angles)
-        draw(hip, knee, 0.062, 0.043, 0.93)
-        draw(knee, ankle, 0.042, 0.028, 0.88)
-        toe = (ankle[0] + 0.055 * (0.3 + p.turned), max(ankle[1] - 0.025, 0.012))
-        draw((ankle[0] - 0.01, ankle[1] - 0.015), toe, 0.026, 0.02, 0.72)
-
-    def arm(side: float, angles: Point) -> None:
-        shoulder = (top + side * 0.102 * (1 - 0.35 * p.turned), shoulder_height - 0.025)
-        elbow, wrist = limb(shoulder, (0.165, 0.15), angles)
-        draw(shoulder, elbow, 0.037, 0.031, 0.94)
-        draw(elbow, wrist, 0.03, 0.024, 0.93)
-        bare(wrist, 0.022, 0.026)
-
-    arm(-1, p.far_arm)
-    leg(-1, p.far_leg)
-    leg(1, p.near_leg)
-    wide = 0.11 * (1 - 0.3 * p.turned)
-    hem = 0.17 if coat else 0.03
-    flare = 1.12 if coat else 1.0
-    torso = [
-        (top - wide, shoulder_height - 0.015),
-        (top - 0.4 * wide, shoulder_height + 0.02),
-        (top + 0.4 * wide, shoulder_height + 0.02),
-        (top + wide, shoulder_height - 0.015),
-        (0.55 * top + 0.82 * wide, hip_height + 0.13),
-        (flare * 0.9 * wide, hip_height - hem),
-        (-flare * 0.9 * wide, hip_height - hem),
-        (0.55 * top - 0.82 * wide, hip_height + 0.13),
-    ]
-    canvas.paint(
-        polygon([at(*q) for q in torso]),
-        visible=visible, infrared=infrared, warm=True, texture=texture,
-    )  # fmt: skip
-    draw((top, shoulder_height), (1.15 * top, shoulder_height + 0.05), 0.035, 0.03, 1.1)
-    arm(1, p.near_arm)
-    head = (1.3 * top + 0.012 * p.turned, shoulder_height + 0.105)
-    bare(head, 0.046 + 0.008 * p.turned, 0.064)
-    # Hair or a cap: visible dark, and a little cooler than the face.
-    canvas.paint(
-        ellipse(*at(head[0] - 0.012 * p.turned, head[1] + 0.026), 0.047 * height,
-                0.042 * height),
-        visible=visible, infrared=infrared * 1.02, warm=True, texture=texture,
-    )  # fmt: skip
+    hips = 0.27 if pose == "crouch" else 0.50
+    shoulders, top = hips + 0.32, 0.32 * math.tan(math.radians(p.lean))
+    apart = 0.054 * (1 - 0.85 * p.turned)
+    reach = 0.104 * (1 - 0.9 * p.turned)
+    _arm(brush, (top - reach, shoulders - 0.04), p.far_arm)
+    _leg(brush, (-apart, hips), p.far_leg, p.turned)
+    _leg(brush, (apart, hips), p.near_leg, p.turned)
+    _trunk_of_body(brush, hips, p, coat)
+    _arm(brush, (top + reach, shoulders - 0.04), p.near_arm)
+    _head(brush, shoulders, p)
 
 
 def trunk(

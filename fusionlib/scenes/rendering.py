@@ -37,7 +37,8 @@ __all__ = [
 FRAME = (256, 320)
 
 #: A colour or temperature: one number, or a function of the frame coordinates.
-Value = float | Callable[[Image, Image], Image]
+#: or, where the whole canvas is painted, an array of its samples.
+Value = float | Image | Callable[[Image, Image], Image]
 
 Index = NDArray[np.int64]
 Bounds = tuple[float, float, float, float]
@@ -172,23 +173,37 @@ class Noise:
     @classmethod
     def _rows(cls, table: Image, u: Image, v: Image) -> Image:
         """Return the spline where ``v`` (H, 1) is constant along every row."""
-        index, weights = cls._spline(v)
-        rows = sum(w * table[i[:, 0]] for i, w in zip(index, weights, strict=True))
-        index, weights = cls._spline(u)
+        first, weights = cls._spline(v[:, 0])
+        cell, across = cls._spline(u)
+        low = int(cell.min())
+        # Only the columns of the table that the row reaches.
+        columns = np.arange(low, min(int(cell.max()) + 4, low + cls.SIZE)) % cls.SIZE
+        table = table[:, columns]
+        rows = np.zeros((v.shape[0], columns.size))
+        for k, weight in enumerate(weights):
+            rows += weight[:, None] * table[(first + k) % cls.SIZE]
+        # Padded with its own beginning, as the table repeats.
+        rows = np.pad(rows, ((0, 0), (0, 3)), mode="wrap")
+        cell = (cell - low) % cls.SIZE
         if u.shape[0] == 1:
-            taps = (np.take(rows, i[0], axis=1) for i in index)
+            taps = [rows.take(cell[0] + k, axis=1, mode="clip") for k in range(4)]
         else:
-            taps = (np.take_along_axis(rows, i, axis=1) for i in index)
-        return sum(w * tap for w, tap in zip(weights, taps, strict=True))
+            cell = cell + rows.shape[1] * np.arange(v.shape[0])[:, None]
+            taps = [rows.take(cell + k, mode="clip") for k in range(4)]
+        total = across[0] * taps[0]
+        for weight, tap in zip(across[1:], taps[1:], strict=True):
+            total += weight * tap
+        return total
 
-    @classmethod
-    def _spline(cls, position: Image) -> tuple[list[Index], list[Image]]:
-        """Return the four cells around each position and their weights."""
+    @staticmethod
+    def _spline(position: Image) -> tuple[Index, list[Image]]:
+        """Return the first of the four cells around a position, and their weights."""
         cell = np.floor(position)
-        t, first = position - cell, cell.astype(np.int64)
+        t = position - cell
         s = 1 - t
-        weights = [s**3, 4 - 3 * t**2 * (1 + s), 4 - 3 * s**2 * (1 + t), t**3]
-        return [(first + k) % cls.SIZE for k in (-1, 0, 1, 2)], [w / 6 for w in weights]
+        ss, tt = s * s, t * t
+        weights = [ss * s, 4 - 3 * tt * (1 + s), 4 - 3 * ss * (1 + t), tt * t]
+        return cell.astype(np.int64) - 1, [w / 6 for w in weights]
 
     def fractal(
         self, u: Image, v: Image, *, octaves: int = 4, gain: float = 0.6

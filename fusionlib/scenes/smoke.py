@@ -35,7 +35,7 @@ VISIBLE: dict[str, float] = {"electrons": 1200.0, "vignetting": 0.3}
 
 HORIZON = 104.0
 #: The smoke pots, left to right.
-POTS = ((52.0, 214.0), (80.0, 222.0))
+POTS = ((50.0, 216.0), (62.0, 220.0))
 
 
 def paint(canvas: Canvas, random: RandomState) -> None:
@@ -48,7 +48,7 @@ def paint(canvas: Canvas, random: RandomState) -> None:
     person(canvas, (246, 199), 47, pose="wait", facing=-1, visible=0.05, skin=0.22,
            infrared=0.74)  # fmt: skip
     _pots(canvas)
-    _smoke(canvas, noise)
+    _smoke(canvas, noise, random)
     _foreground(canvas, noise, random)
 
 
@@ -56,7 +56,7 @@ def _sky_and_hills(canvas: Canvas, noise: Noise) -> None:
     canvas.paint(
         visible=lambda x, y: 0.42 + 0.0012 * y
         + 0.06 * noise.fractal(x / 65, y / 22, octaves=5),
-        infrared=lambda x, y: 0.10 + 0.0013 * y
+        infrared=lambda x, y: 0.17 + 0.0011 * y
         + 0.03 * noise.fractal(x / 65, y / 22, octaves=4),
     )  # fmt: skip
     for base, rise, tone, warmth in ((88, 9, 0.27, 0.32), (96, 6, 0.19, 0.35)):
@@ -154,7 +154,7 @@ def _lorry(canvas: Canvas, noise: Noise, x: float, ground: float) -> None:
     body([(92, 24), (92, 35), (104, 33), (104, 24)], infrared=0.97, soft=2.5)
     body([(108, 14), (108, 19), (112, 19), (112, 14)], infrared=0.5)
     canvas.paint(
-        capsule((x + 62, ground - 17), (x + 62.5, ground - 66), 1.5), visible=0.04,
+        capsule((x + 62, ground - 17), (x + 62.5, ground - 66), 0.9), visible=0.04,
         infrared=0.95, warm=True,
     )  # fmt: skip
     for wheel in (13, 35, 96):
@@ -177,39 +177,68 @@ def _pots(canvas: Canvas) -> None:
         canvas.paint(ellipse(x, y - 8, 3, 1.3), visible=0.4, infrared=1.0, warm=True)
 
 
-def _smoke(canvas: Canvas, noise: Noise) -> None:
-    """Paint the plume: from the pots it widens to the right and rises."""
-
-    def density(x: Image, y: Image) -> Image:
-        along = x - 46
-        spread = 7 + 62 * smoothstep(0, 95, along)
-        middle = 206 - 50 * smoothstep(0, 110, along) - 0.10 * np.maximum(along, 0)
-        height = (y - middle) / np.where(y > middle, 0.8 * spread, spread)
-        start = smoothstep(-8, 8, along)
-        billows = 0.30 * _billows(noise, x, y)
-        return start * (1.15 - height**2 + billows)
-
-    def opacity(x: Image, y: Image) -> Image:
-        return smoothstep(-0.05, 0.62, density(x, y)) * 0.995
-
-    def shade(x: Image, y: Image) -> Image:
-        relief = _billows(noise, x + 1.5, y + 1.8) - _billows(noise, x - 1.5, y - 1.8)
-        depth = smoothstep(230, 70, y)
-        return np.clip(0.40 + 0.14 * depth - 0.10 * relief, 0.12, 0.9)
-
-    canvas.paint(visible=shade, opacity=opacity)
-    canvas.paint(infrared=0.45, opacity=lambda x, y: 0.08 * opacity(x, y))
+def _plume(along: Image) -> tuple[Image, Image]:
+    """Return middle and half height of the plume, ``along`` units from the pots."""
+    middle = 210 - 46 * smoothstep(0, 90, along) - 0.10 * np.maximum(along, 0)
+    return middle, 6 + 44 * smoothstep(0, 85, along) + 0.05 * np.maximum(along, 0)
 
 
-def _billows(noise: Noise, x: Image, y: Image) -> Image:
-    """Return rounded, cauliflower-like noise."""
-    wx = x + 6 * noise(x / 26, y / 26)
-    wy = y + 6 * noise(x / 26 + 70, y / 26 + 31)
-    total, gain, cell = np.zeros(()), 1.0, 34.0
-    for _ in range(4):
-        total = total + gain * (1 - 1.6 * np.abs(noise(wx / cell, wy / cell)))
-        cell, gain = cell / 2.1, 0.55 * gain
-    return total
+def _smoke(canvas: Canvas, noise: Noise, random: RandomState) -> None:
+    """Paint the plume in the visible: a veil, and puffs in front of it."""
+
+    def veil(x: Image, y: Image) -> Image:
+        middle, half = _plume(x - 46)
+        off = np.abs(y - middle) / np.where(y > middle, half, 1.25 * half)
+        wx, wy = x + 9 * noise(x / 30, y / 22), y + 7 * noise(x / 24 + 70, y / 24 + 31)
+        wisps = noise.fractal(wx / 34, wy / 20, octaves=4)
+        return 0.98 * smoothstep(1.35, 0.75, off - 0.16 * wisps) * (x > 46)
+
+    def veil_tone(x: Image, y: Image) -> Image:
+        return 0.36 + 0.05 * noise.fractal(x / 22, y / 13, octaves=4) + 0 * y
+
+    cover = veil(canvas.x, canvas.y)
+    canvas.paint(visible=veil_tone, opacity=cover)
+    # A little smoke shows in the infrared too, as cool as the air.
+    canvas.paint(infrared=0.43, opacity=0.07 * cover)
+    puffs = []
+    for k in range(190):
+        t, u, v, w = random.random_sample(4)
+        along = 300 * (k + t) / 190
+        middle, half = (float(a) for a in _plume(np.asarray(along)))
+        size = (3.2 + 0.31 * half * (0.5 + v)) * (1.1 - 0.45 * abs(2 * u - 1))
+        y = middle + 0.86 * half * (2 * u - 1)
+        tone = 0.40 * (0.80 + 0.40 * w)
+        puffs.append((y, 46 + along, size, tone))
+    for y, x, size, tone in sorted(puffs):
+        depth = (y - float(_plume(np.asarray(x - 46.0))[0])) / 50
+        _puff(canvas, noise, (x, y), size, tone * (1 - 0.25 * depth))
+
+
+def _puff(
+    canvas: Canvas,
+    noise: Noise,
+    centre: tuple[float, float],
+    size: float,
+    tone: float,
+) -> None:
+    """Paint one puff of smoke: a ragged ball, lit from the upper left."""
+    x, y = centre
+    shift = 7.3 * x + 3.1 * y
+
+    def ragged(px: Image, py: Image) -> Image:
+        cell = 0.62 * size
+        return noise.fractal((px + shift) / cell, (py - shift) / cell, octaves=3)
+
+    def shade(px: Image, py: Image) -> Image:
+        light = -(0.45 * (px - x) + 0.85 * (py - y)) / size
+        return tone * (1 + 0.38 * np.clip(light, -1, 1) + 0.04 * noise(px / 5, py / 4))
+
+    canvas.paint(
+        ellipse(x, y, size, 0.86 * size).roughened(
+            lambda px, py: 0.17 * size * ragged(px, py), 0.45 * size
+        ),
+        visible=shade, opacity=0.85, soft=0.5 * size,
+    )  # fmt: skip
 
 
 def _foreground(canvas: Canvas, noise: Noise, random: RandomState) -> None:

@@ -24,7 +24,7 @@ DESCRIPTION = (
 )
 #: Settings of the sensors.
 INFRARED: dict[str, float] = {}
-VISIBLE: dict[str, float] = {"electrons": 500.0, "gamma": 2.0}
+VISIBLE: dict[str, float] = {"electrons": 900.0, "gamma": 2.0}
 
 CAMERA = Camera(focal=250, height=3.6, x=186, horizon=92)
 LEFT, RIGHT = -9.0, 4.6
@@ -50,14 +50,14 @@ def lamp_light(right: Image | float, up: Image | float, ahead: Image | float) ->
     """Return the light that the lamps shed on a place: inverse square, with cosine."""
     right, up, ahead = (np.asarray(v, dtype=float) for v in (right, up, ahead))
     total: Image = np.full(
-        np.broadcast_shapes(right.shape, up.shape, ahead.shape), 0.016
+        np.broadcast_shapes(right.shape, up.shape, ahead.shape), 0.026
     )
     for lamp in LAMPS:
         squared = (
             (right - lamp[0]) ** 2 + (ahead - lamp[2]) ** 2 + (up - lamp[1]) ** 2 + 1.5
         )
         drop = np.maximum(lamp[1] - up, 0.3)
-        total = total + 26 * drop / squared**1.5 * step(7.2, 5.2, up + 0 * squared)
+        total = total + 26 * drop / squared**1.5 * step(8.5, 4.8, up + 0 * squared)
     return total
 
 
@@ -84,7 +84,8 @@ def paint(canvas: Canvas, random: RandomState) -> None:
     for right, up, ahead in LAMPS:
         x, y = CAMERA.project(right, up, ahead)
         size = 250 / ahead
-        canvas.shine(x, y + 1, 0.32 * size, 0.28 * size, 0.30, sharp=2)
+        canvas.shine(x, y + 1, 0.34 * size, 0.30 * size, 0.34, sharp=2)
+        canvas.shine(x, y + 1.5 * size, 0.8 * size, 1.3 * size, 0.035)
 
 
 def _sky(canvas: Canvas, noise: Noise) -> None:
@@ -92,8 +93,8 @@ def _sky(canvas: Canvas, noise: Noise) -> None:
         return noise.fractal(x / 70 + 3, y / 26 + 9, octaves=4)
 
     canvas.paint(
-        visible=lambda x, y: 0.012 + 0.00016 * y + 0.0035 * clouds(x, y),
-        infrared=lambda x, y: 0.06 + 0.0012 * y + 0.018 * clouds(x, y),
+        visible=lambda x, y: 0.016 + 0.00034 * y + 0.005 * clouds(x, y),
+        infrared=lambda x, y: 0.13 + 0.0011 * y + 0.018 * clouds(x, y),
     )
 
 
@@ -108,7 +109,7 @@ def _end_of_street(canvas: Canvas, noise: Noise, random: RandomState) -> None:
             x, y = left + (end - left) * u, top + 3 + (bottom - top - 12) * v
             canvas.paint(
                 rectangle(x, y, x + 1.1, y + 1.4),
-                visible=0.02, glow=0.25, infrared=0.37,
+                visible=0.02, glow=0.45, infrared=0.37,
             )  # fmt: skip
     for x, size in ((168, 13), (199, 11), (184, 8)):
         crown = ellipse(x, 84 - 0.4 * size, size, 0.95 * size).roughened(
@@ -132,12 +133,16 @@ def _house(
     def wall(x: Image, y: Image) -> Image:
         up, ahead = CAMERA.wall(side, x, y)
         courses = 1 - 0.16 * step(0.35, 0.45, np.abs(up / 0.42 % 1 - 0.5))
-        stains = 1 + 0.10 * noise.fractal(ahead / 1.5, up / 2.4, octaves=4)
+        stains = 1 + 0.10 * noise.fractal(ahead / 1.5, up / 2.4, octaves=3)
         return reflectance * lamp_light(side, up, ahead) * courses * stains
 
     def warmth(x: Image, y: Image) -> Image:
         up, ahead = CAMERA.wall(side, x, y)
-        return temperature + 0.012 * noise.fractal(ahead / 2, up / 2) - 0.004 * up
+        return (
+            temperature
+            + 0.012 * noise.fractal(ahead / 2, up / 2, octaves=2)
+            - 0.004 * up
+        )
 
     canvas.paint(
         CAMERA.quad(side, (0, top), (near, far)),
@@ -235,13 +240,13 @@ def _ground(canvas: Canvas, noise: Noise) -> None:
         right, ahead = CAMERA.ground(x, y)
         slabs = np.maximum(np.abs(right / 0.6 % 1 - 0.5), np.abs(ahead / 0.6 % 1 - 0.5))
         joints = 1 - 0.4 * step(0.44, 0.48, slabs) * step(30, 12, ahead)
-        grain = 1 + 0.10 * noise.fractal(right * 2.2, ahead * 2.2)
+        grain = 1 + 0.10 * noise.fractal(right * 2.2, ahead * 2.2, octaves=2)
         return 0.30 * lamp_light(right, 0, ahead) * joints * grain
 
     def asphalt(x: Image, y: Image) -> Image:
         right, ahead = CAMERA.ground(x, y)
         grain = 0.16 * noise.fractal(right * 7, ahead * 4, octaves=2)
-        patches = 0.14 * noise.fractal(right / 1.6, ahead / 4)
+        patches = 0.14 * noise.fractal(right / 1.6, ahead / 4, octaves=3)
         return 0.13 * lamp_light(right, 0, ahead) * np.maximum(1 + grain + patches, 0.2)
 
     def warmth(level: float) -> Callable[[Image, Image], Image]:
@@ -249,7 +254,9 @@ def _ground(canvas: Canvas, noise: Noise) -> None:
             right, ahead = CAMERA.ground(x, y)
             tracks = np.cos(2 * np.pi * (right + 3.4) / 1.9)
             worn = 0.012 * tracks * (np.abs(right + 2.1) < 3.6) * step(60, 10, ahead)
-            return level + worn + 0.014 * noise.fractal(right / 1.3, ahead / 3)
+            return (
+                level + worn + 0.014 * noise.fractal(right / 1.3, ahead / 3, octaves=3)
+            )
 
         return value
 
@@ -273,23 +280,25 @@ def _ground(canvas: Canvas, noise: Noise) -> None:
 
 def _reflections(canvas: Canvas, noise: Noise) -> None:
     """Smear the lamps down the wet asphalt."""
-    before = canvas.glow.copy()
+    below = int(np.searchsorted(canvas.y[:, 0], CAMERA.horizon + 8))
+    glow = canvas.glow[below:]
+    before = glow.copy()
     for right, up, ahead in LAMPS:
         x, y = CAMERA.project(right, 0, ahead)
         _, mirrored = CAMERA.project(right, -up, ahead)
         size = 250 / ahead
         inward = 0.5 * size * np.sign(-2.1 - right)
         canvas.shine(
-            x + inward, (2 * y + mirrored) / 3, 0.20 * size,
+            x + inward, (2 * y + mirrored) / 3, 0.22 * size,
             0.30 * (mirrored - y), 0.30,
         )  # fmt: skip
     for x, y, tall in ((142, 150, 11), (214, 132, 8), (187, 112, 7)):
         canvas.shine(x, y, 2.5, tall, 0.05)
-    u, v = CAMERA.ground(canvas.x, canvas.y)
+    u, v = CAMERA.ground(canvas.x, canvas.y[below:])
     ripple = noise.fractal(u * 2.2, v * 3.5, octaves=3)
-    wet = step(-0.9, 1.2, ripple + 0.7 * noise(u / 1.7 + 40, v / 5))
-    road = (u > KERBS[0]) & (u < KERBS[1]) & (canvas.y > CAMERA.horizon + 8)
-    canvas.glow[:] = before + (canvas.glow - before) * wet * np.where(road, 1.0, 0.12)
+    wet = step(-1.5, 1.2, ripple + 0.7 * noise(u / 1.7 + 40, v / 5))
+    road = (u > KERBS[0]) & (u < KERBS[1])
+    glow[:] = before + (glow - before) * wet * np.where(road, 1.0, 0.4)
 
 
 def _lamp(canvas: Canvas, lamp: tuple[float, float, float]) -> None:
@@ -405,6 +414,12 @@ def _car(
           (0.25, 0.75, 1.43)], visible=0.6 * paint * light, infrared=0.44)  # fmt: skip
     face([(0.2, 0.2, 1.0), (1.5, 0.2, 1.0), (1.36, 0.7, 1.38), (0.34, 0.7, 1.38)],
          visible=0.05 * light + 0.004, infrared=0.30)  # fmt: skip
+    hot = engine > 0.2
+    face([(0.35, 0, 0.14), (1.35, 0, 0.14), (1.35, 0, 0.32), (0.35, 0, 0.32)],
+         infrared=0.46 + 0.8 * engine, warm=hot)  # fmt: skip
+    if hot:
+        canvas.paint(ellipse(*at(0.35, 0, 0.26), 0.13 * size, 0.09 * size),
+                     infrared=1.0, warm=True)  # fmt: skip
     for across in (0.05, 1.37):
         face([(across, 0, 0.66), (across + 0.28, 0, 0.66), (across + 0.28, 0, 0.82),
               (across, 0, 0.82)], visible=0.3 * light, infrared=0.46)  # fmt: skip
@@ -446,11 +461,11 @@ def _tree(canvas: Canvas, noise: Noise, random: RandomState) -> None:
     """Paint a street tree on the left pavement."""
     foot = CAMERA.project(-6.9, 0, 22)
     bark = 0.1 * float(lamp_light(-6.9, 2, 22))
-    trunk(canvas, foot, 56, 1.5, random, visible=bark, infrared=0.41, depth=3)
-    crown = ellipse(foot[0] - 1, foot[1] - 56, 19, 22).roughened(
-        lambda x, y: 5 * noise.fractal(x / 8, y / 8, octaves=4, gain=0.8), 12
+    trunk(canvas, foot, 50, 1.3, random, visible=bark, infrared=0.41, depth=3)
+    crown = ellipse(foot[0] - 1, foot[1] - 50, 15, 19).roughened(
+        lambda x, y: 2 + 4 * noise.fractal(x / 8, y / 8, octaves=4, gain=0.7), 12
     )
     canvas.paint(
-        crown, visible=foliage(noise, mean=0.022, contrast=0.6),
+        crown, visible=foliage(noise, mean=0.034, contrast=0.5),
         infrared=lambda x, y: 0.37 + 0.014 * noise(x / 4, y / 4), texture=True,
     )  # fmt: skip
