@@ -30,7 +30,7 @@ from fusionlib.scenes.sensors import infrared_sensor, visible_sensor
 GOLDEN = {
     "street": ["9c1c20eb43655450", "037e0931aa513970"],
     "camouflage": ["1d39c181e4af1bbe", "7bf1bacf4c83b894"],
-    "smoke": ["27215e81105d3eec", "208576a38ff1cd58"],
+    "smoke": ["f1c61bb4ae259a97", "4143b8525a922062"],
     "facade": ["c6faa9cd1c34f15a", "ed3db11109571ac5"],
     "harbour": ["4da72a00730954b8", "3037f79982a28340"],
 }

@@ -30,7 +30,7 @@ SCENES = ("street", "camouflage", "smoke", "facade", "harbour")
 MINIMUM_SIDE = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A rendered scene.
 

@@ -190,7 +190,7 @@ def _smoke(canvas: Canvas, noise: Noise, random: RandomState) -> None:
         middle, half = _plume(x - 46)
         off = np.abs(y - middle) / np.where(y > middle, half, 1.25 * half)
         wx, wy = x + 9 * noise(x / 30, y / 22), y + 7 * noise(x / 24 + 70, y / 24 + 31)
-        wisps = noise.fractal(wx / 34, wy / 20, octaves=4)
+        wisps = noise.fractal(wx / 34, wy / 20, octaves=3)
         return 0.98 * smoothstep(1.35, 0.75, off - 0.16 * wisps) * (x > 46)
 
     def veil_tone(x: Image, y: Image) -> Image:
