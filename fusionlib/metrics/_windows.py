@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from ..validation import Image
+from ._common import parallel_map
 
-__all__ = ["box", "gaussian", "smooth"]
+__all__ = ["box", "covariances", "gaussian", "smooth"]
 
 
 def box(size: int) -> NDArray[np.float64]:
@@ -39,3 +40,29 @@ def smooth(image: Image, window: NDArray[np.float64]) -> Image:
     inner = slice(reach, -reach)
     columns = correlate1d(image, window, axis=0)[inner]
     return correlate1d(columns, window, axis=1)[:, inner]
+
+
+def covariances(
+    images: list[Image], window: NDArray[np.float64]
+) -> dict[tuple[int, int], Image]:
+    """Return the local covariance of each pair of images, itself included.
+
+    Parameters
+    ----------
+    images : list of numpy.ndarray, shape (H, W)
+    window : numpy.ndarray, shape (n,), n odd
+
+    Returns
+    -------
+    dict of numpy.ndarray, shape (H - n + 1, W - n + 1)
+        By indices (k, n) with k <= n. Variances can be below 0 by rounding.
+    """
+    count = len(images)
+    pairs = [(k, n) for k in range(count) for n in range(k, count)]
+    means = parallel_map(lambda image: smooth(image, window), images)
+
+    def covariance(pair: tuple[int, int]) -> Image:
+        k, n = pair
+        return smooth(images[k] * images[n], window) - means[k] * means[n]
+
+    return dict(zip(pairs, parallel_map(covariance, pairs), strict=True))

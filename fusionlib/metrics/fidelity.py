@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation import Image
-from ._common import prepare
+from ._common import parallel_map, prepare
 from ._windows import gaussian, smooth
 
 __all__ = ["psnr", "vif_fusion"]
@@ -134,19 +134,27 @@ def vif_fusion(fused: Any, sources: Any, *, convention: str = "published") -> fl
     for scale, (size, share) in enumerate(zip(WINDOWS, SHARES, strict=True)):
         window = gaussian(size, size / 5)
         if scale > 0:
-            fused = smooth(fused, window)[::2, ::2]
-            images = [smooth(image, window)[::2, ::2] for image in images]
-        if share == 0:
-            continue
-        fused_mean = smooth(fused, window)
-        fused_variance = np.maximum(smooth(fused * fused, window) - fused_mean**2, 0)
-        terms = [
-            _information(image, window, fused, fused_mean, fused_variance)
-            for image in images
-        ]
-        kept, available = _select(terms, convention)
-        value += share * (kept + OFFSET).sum() / (available + OFFSET).sum()
+            fused, *images = _next_scale([fused, *images], window)
+        if share > 0:
+            kept, available = _select(_compare(fused, images, window), convention)
+            value += share * (kept + OFFSET).sum() / (available + OFFSET).sum()
     return float(value)
+
+
+def _next_scale(images: list[Image], window: NDArray[np.float64]) -> list[Image]:
+    """Return the images smoothed, every second sample."""
+    return parallel_map(lambda image: smooth(image, window)[::2, ::2], images)
+
+
+def _compare(
+    fused: Image, images: list[Image], window: NDArray[np.float64]
+) -> list[tuple[Image, Image, Image]]:
+    """Return what :func:`_information` says of each source."""
+    mean = smooth(fused, window)
+    variance = np.maximum(smooth(fused * fused, window) - mean**2, 0)
+    return parallel_map(
+        lambda image: _information(image, window, fused, mean, variance), images
+    )
 
 
 def _select(

@@ -29,8 +29,6 @@ References
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -39,7 +37,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..validation import Image, check_choice
-from ._common import grid, prepare
+from ._common import grid, parallel_map, prepare
 from .gradient import sobel
 
 __all__ = [
@@ -184,31 +182,19 @@ def features(image: Image, feature: str, *, convention: str = "published") -> Im
     return coefficients
 
 
-def _window_values(fused: Image, source: Image) -> Image:
-    """Return the FMI of every window of two feature images, rows in parallel."""
+def _window_values(fused: Image, sources: list[Image]) -> Image:
+    """Return the FMI of every window with every source, rows in parallel."""
     from ._fmi_kernel import fmi_rows
 
-    fused, source = np.ascontiguousarray(fused), np.ascontiguousarray(source)
+    fused, stack = np.ascontiguousarray(fused), np.stack(sources)
     height, width = fused.shape
-    out = np.empty((height - 2, width - 2))
+    out = np.empty((len(sources), height - 2, width - 2))
     starts = range(0, height - 2, _ROWS_PER_TASK)
-    with ThreadPoolExecutor(_threads()) as pool:
-        tasks = [
-            pool.submit(
-                fmi_rows, fused, source, r, min(r + _ROWS_PER_TASK, height - 2), out
-            )
-            for r in starts
-        ]
-        for task in tasks:
-            task.result()
+    parallel_map(
+        lambda r: fmi_rows(fused, stack, r, min(r + _ROWS_PER_TASK, height - 2), out),
+        starts,
+    )
     return out
-
-
-def _threads() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def fmi_map(
@@ -233,13 +219,10 @@ def fmi_map(
     """
     check_choice(feature, "feature", FEATURES)
     fused, images = prepare(fused, sources, convention, f"FMI ({feature})", 3)
-    fused_features = features(fused, feature, convention=convention)
-    total = np.zeros(tuple(n - 2 for n in fused_features.shape))
-    for image in images:
-        total += _window_values(
-            fused_features, features(image, feature, convention=convention)
-        )
-    return total / len(images)
+    planes = parallel_map(
+        lambda image: features(image, feature, convention=convention), [fused, *images]
+    )
+    return _window_values(planes[0], planes[1:]).mean(axis=0)
 
 
 def fmi(

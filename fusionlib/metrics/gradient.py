@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation import Image
-from ._common import GRID, grid, prepare
+from ._common import GRID, grid, parallel_map, prepare
 
 __all__ = ["EdgePreservation", "edge_preservation", "l_abf", "n_abf", "q_abf", "sobel"]
 
@@ -162,14 +162,18 @@ def edge_preservation(
     1.0
     """
     fused, images = prepare(fused, sources, convention, "Q_abf, L_abf and N_abf")
-    fused_strength, fused_angle, fused_key = _strength_angle(fused, convention)
+    planes = parallel_map(
+        lambda image: _strength_angle(image, convention), [fused, *images]
+    )
+    fused_strength, fused_angle, fused_key = planes[0]
+    qualities = parallel_map(
+        lambda plane: _preservation(plane[0], plane[1], fused_strength, fused_angle),
+        planes[1:],
+    )
     added = np.ones(fused.shape, dtype=bool)
-    kept = np.zeros(fused.shape)
-    missed = np.zeros(fused.shape)
+    kept, missed = np.zeros(fused.shape), np.zeros(fused.shape)
     weight_sum = 0.0
-    for image in images:
-        strength, angle, key = _strength_angle(image, convention)
-        quality = _preservation(strength, angle, fused_strength, fused_angle)
+    for (strength, _, key), quality in zip(planes[1:], qualities, strict=True):
         weight = np.where(
             strength >= STRONG_EDGE, strength**WEIGHT_EXPONENT, WEAK_WEIGHT
         )

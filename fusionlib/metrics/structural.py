@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..validation import Image
-from ._common import prepare
-from ._windows import box, gaussian, smooth
+from ._common import parallel_map, prepare
+from ._windows import box, covariances, gaussian
 
 __all__ = ["SCALE_WEIGHTS", "ms_ssim", "ms_ssim_scales", "ssim_a", "ssim_map"]
 
@@ -87,7 +87,18 @@ def ssim_a(fused: Any, sources: Any, *, convention: str = "published") -> float:
     Equation (12) of the paper: (SSIM(F, I_1) + SSIM(F, I_2)) / 2.
     """
     fused, images = prepare(fused, sources, convention, "SSIM_a")
-    return float(np.mean([ssim_map(fused, image).mean() for image in images]))
+    means = parallel_map(lambda image: ssim_map(fused, image).mean(), images)
+    return float(np.mean(means))
+
+
+def _quadratic(matrix: dict[tuple[int, int], Image], factors: list[Any]) -> Image:
+    """Return ``sum_kn a_k a_n C_kn`` over the given factors, not below 0."""
+    total = sum(
+        (1 if k == n else 2) * factors[k] * factors[n] * matrix[k, n]
+        for k in range(len(factors))
+        for n in range(k, len(factors))
+    )
+    return np.maximum(total, 0)
 
 
 def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
@@ -97,29 +108,10 @@ def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
     the strongest x_k and the direction of their sum weighted by ``|x_k|^p``. It is
     never formed: its statistics follow from those of the sources.
     """
-    area = WINDOW**2
-    square, bell = box(WINDOW), gaussian(WINDOW, SIGMA)
-    count = len(images)
-
-    def covariances(window: Any) -> dict[tuple[int, int], Image]:
-        means = [smooth(x, window) for x in images]
-        return {
-            (k, n): smooth(images[k] * images[n], window) - means[k] * means[n]
-            for k in range(count)
-            for n in range(k, count)
-        }
-
-    def quadratic(matrix: dict[tuple[int, int], Image], factors: list[Any]) -> Image:
-        """Return sum_kn a_k a_n C_kn, not below 0."""
-        total = sum(
-            (1 if k == n else 2) * factors[k] * factors[n] * c
-            for (k, n), c in matrix.items()
-        )
-        return np.maximum(total, 0)
-
-    flat = covariances(square)
+    area, count = WINDOW**2, len(images)
+    flat = covariances(images, box(WINDOW))
     norms = [np.sqrt(area * np.maximum(flat[k, k], 0)) for k in range(count)]
-    joint = np.sqrt(area * quadratic(flat, [1.0] * count))
+    joint = np.sqrt(area * _quadratic(flat, [1.0] * count))
     separate = sum(norms[1:], norms[0])
     if exact:
         # far above rounding, far below one grey level in one pixel
@@ -147,18 +139,14 @@ def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
         raw = [(strength / WINDOW) ** power + eps for strength in strengths]
         raw_sum = sum(raw[1:], raw[0])
         factors = [r / raw_sum / s for r, s in zip(raw, strengths, strict=True)]
-    length = np.sqrt(area * quadratic(flat, factors))
+    length = np.sqrt(area * _quadratic(flat, factors))
     largest = np.maximum.reduce(strengths)
     gain = np.divide(largest, length, out=np.ones_like(length), where=length > 0)
 
-    curved = covariances(bell)
-    fused_mean = smooth(fused, bell)
-    variance = np.maximum(smooth(fused * fused, bell) - fused_mean**2, 0)
-    wanted = gain**2 * quadratic(curved, factors)
-    cross = np.zeros_like(variance)
-    for image, factor in zip(images, factors, strict=True):
-        covariance = smooth(image * fused, bell) - smooth(image, bell) * fused_mean
-        cross += factor * covariance
+    curved = covariances([*images, fused], gaussian(WINDOW, SIGMA))
+    variance = np.maximum(curved[count, count], 0)
+    wanted = gain**2 * _quadratic(curved, factors)
+    cross = sum(factor * curved[k, count] for k, factor in enumerate(factors))
     stabiliser = (0.03 * 255) ** 2
     return (2 * gain * cross + stabiliser) / (wanted + variance + stabiliser)
 
