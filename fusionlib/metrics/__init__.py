@@ -43,6 +43,7 @@ __all__ = [
     "Metric",
     "MetricValues",
     "average_gradient",
+    "check_names",
     "correlation_coefficient",
     "edge_preservation",
     "entropy",
@@ -441,6 +442,34 @@ def list_metrics() -> list[Metric]:
     return list(METRICS.values())
 
 
+def check_names(names: Sequence[str] | str) -> list[str]:
+    """Return names of metrics, each once, in the order given.
+
+    Parameters
+    ----------
+    names : sequence of str, or str
+        Names from :data:`METRICS`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or there is none.
+    """
+    unique = list(dict.fromkeys([names] if isinstance(names, str) else names))
+    for name in unique:
+        if name not in METRICS:
+            raise InputError(
+                f"metrics must be names among {', '.join(METRICS)}, got {name!r}"
+            )
+    if not unique:
+        raise InputError("metrics must be at least one name, got none")
+    return unique
+
+
 def evaluate(
     fused: Any,
     sources: Any,
@@ -457,7 +486,8 @@ def evaluate(
     sources : sequence of array_like, shape (H, W)
         K >= 2 source images, in [0, 1].
     metrics : sequence of str, optional
-        Names from :data:`METRICS`; by default all of them.
+        Names from :data:`METRICS`; by default all that the size of the image admits
+        (:attr:`Metric.smallest`).
     convention : {"published", "exact"}, optional
         The convention for all; by default the one of each metric (``published``).
 
@@ -470,7 +500,7 @@ def evaluate(
     ------
     InputError
         If an argument is not valid, a name is unknown, or the image is smaller than
-        a metric needs.
+        a metric that was asked for needs.
 
     Examples
     --------
@@ -480,17 +510,13 @@ def evaluate(
     >>> round(values["PSNR"], 4)
     3.0103
     """
-    if isinstance(metrics, str):
-        metrics = [metrics]
-    names = list(METRICS) if metrics is None else list(dict.fromkeys(metrics))
-    for name in names:
-        if name not in METRICS:
-            raise InputError(
-                f"metrics must be names among {', '.join(METRICS)}, got {name!r}"
-            )
+    names = None if metrics is None else check_names(metrics)
     if convention is not None:
         check_choice(convention, "convention", CONVENTIONS)
     fused, images = prepare(fused, sources, CONVENTIONS[0], "metrics")
+    if names is None:
+        side = min(fused.shape)
+        names = [name for name, metric in METRICS.items() if metric.smallest <= side]
     conventions = {n: convention or METRICS[n].default_convention for n in names}
     edges: dict[str, EdgePreservation] = {}
     values = {}

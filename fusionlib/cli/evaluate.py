@@ -1,0 +1,110 @@
+"""``fusionlib evaluate``: metrics of a fused image."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from typing import Any
+
+from ..errors import InputError
+from .options import print_json, table
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="compute metrics of a fused image",
+        description="Compute metrics of a fused image, which comes last, against its "
+        "sources: 8-bit grey files of one size.",
+    )
+    parser.add_argument(
+        "images",
+        metavar="IR VIS [MORE ...] FUSED",
+        nargs="+",
+        help="the sources, and then the fused image",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="a,b",
+        help="names of metrics (default: all that the size of the images admits)",
+    )
+    parser.add_argument(
+        "--convention",
+        metavar="published|exact",
+        default="published",
+        help="published: what the released evaluation computes (default); exact: the "
+        "same without the effects of rounding",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object of values by name, null for an infinite PSNR",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the files, compute and print."""
+    paths = arguments.images
+    if len(paths) < 3:
+        raise InputError(
+            "images must be at least two sources and the fused image, "
+            f"got {len(paths)} of them"
+        )
+    from ..metrics import CONVENTIONS, METRICS, check_names, evaluate
+    from ..validation import check_choice, check_same_shape
+
+    names = None
+    if arguments.metrics is not None:
+        names = check_names([name.strip() for name in arguments.metrics.split(",")])
+    check_choice(arguments.convention, "convention", CONVENTIONS)
+    titles = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths))), "FUSED"]
+    images = [_read(path, title) for path, title in zip(paths, titles, strict=True)]
+    check_same_shape(images, paths)
+    *sources, fused = images
+    values = evaluate(fused, sources, metrics=names, convention=arguments.convention)
+
+    if arguments.json:
+        numbers = {n: v if math.isfinite(v) else None for n, v in values.items()}
+        print_json({**numbers, "convention": arguments.convention})
+    else:
+        arrows = {"higher": "higher is better", "lower": "lower is better"}
+        rows = [
+            (name, f"{value:.5f}", arrows[METRICS[name].direction], METRICS[name].title)
+            for name, value in values.items()
+        ]
+        print(table(("METRIC", "VALUE", "", "WHAT"), rows))
+        print(f"convention: {arguments.convention}")
+    if names is None and len(values) < len(METRICS):
+        height, width = fused.shape
+        left_out = ", ".join(
+            f"{m.name} ({m.smallest}x{m.smallest})"
+            for m in METRICS.values()
+            if m.name not in values
+        )
+        print(
+            f"not defined on {height}x{width} pixels: {left_out}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _read(path: str, title: str) -> Any:
+    """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
+    from PIL import Image
+
+    from ..io import read_image
+
+    image = read_image(path, title)
+    with Image.open(path) as file:
+        mode = file.mode
+    if mode != "L":
+        raise InputError(
+            f"{title} ({path}) must be an 8-bit grey image, got 16 bits per pixel "
+            f"(mode {mode}); the metrics are defined on 8-bit levels"
+        )
+    return image
