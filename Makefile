@@ -27,7 +27,6 @@ book: $(STAMP) ## execute the notebooks and build the book
 	if [ "$$key" != "$$(cat .jupyter_cache/key 2>/dev/null)" ]; then \
 	  rm -rf .jupyter_cache $(HTML)/.doctrees book/_build/.doctrees; mkdir -p .jupyter_cache; echo "$$key" > .jupyter_cache/key; fi
 	FUSIONLIB_BOOK=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml --toc book/_toc.yml --path-output book -W --keep-going
-	$(BIN)/python book/finish.py $(HTML)
 	@echo "$(CURDIR)/$(HTML)/index.html"
 
 test: lint test-unit test-notebooks test-book ## lint, unit tests, notebooks, book checks

@@ -56,9 +56,8 @@ class FusionResult:
         Which layer gave F_d, as an index into ``config.layers``; the first of
         equals.
     F : numpy.ndarray, shape (H, W)
-        Fused image, equation (11). It can leave [0, 1] a little.
-    image : numpy.ndarray, shape (H, W)
-        F clipped to [0, 1].
+        Fused image, equation (11). It can leave [0, 1] a little; :attr:`image` is
+        clipped.
     config : FusionConfig
         The parameters.
     provenance : dict
@@ -81,7 +80,7 @@ class FusionResult:
 
     @property
     def image(self) -> Image:
-        """The fused image, clipped to [0, 1]."""
+        """The fused image F clipped to [0, 1], float64, shape (H, W)."""
         return np.clip(self.F, 0, 1)
 
     @property

@@ -1,0 +1,58 @@
+"""What the book needs from Sphinx beyond its configuration file.
+
+* MathJax comes from a package and is copied into the book: no page needs a network.
+* A 404 page, and a page at the root that leads to the first one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+# Parts of MathJax 3 that a page with TeX input can ask for.
+MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+
+
+def mathjax_folder() -> Path:
+    """Return the folder es5 of the installed MathJax."""
+    spec = importlib.util.find_spec("mathjax")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("MathJax is missing: pip install django-static-mathjax")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return next(root.rglob("es5/tex-chtml.js")).parent
+
+
+def copy_mathjax(app: Any) -> None:
+    """Copy MathJax into the static folder of the book."""
+    if app.builder.format != "html":
+        return
+    source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
+    for part in MATHJAX_PARTS:
+        place = target / part
+        if place.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, place)
+        else:
+            shutil.copy(source / part, place)
+
+
+def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:
+    """Return the page for addresses that do not exist."""
+    body = (
+        "<h1>There is no such page</h1>"
+        "<p>The book may have been reorganised. Try the "
+        '<a href="book/home.html">first page</a> or the '
+        '<a href="search.html">search</a>.</p>'
+    )
+    return [("404", {"title": "Page not found", "body": body}, "page.html")]
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Connect to Sphinx."""
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("html-collect-pages", add_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
