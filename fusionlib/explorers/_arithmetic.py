@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ __all__ = [
     "permutations",
     "ranking",
     "shifted",
+    "spoil",
     "wipe",
 ]
 
@@ -135,7 +137,7 @@ def wipe(left: Bytes, right: Bytes, percent: float) -> Bytes:
     return np.concatenate([left[:, :edge], right[:, edge:]], axis=1)
 
 
-def shifted(image: Bytes, pixels: int) -> Bytes:
+def shifted(image: NDArray[Any], pixels: int) -> NDArray[Any]:
     """Move an image to the right, repeating its first column."""
     return image[:, np.maximum(np.arange(image.shape[1]) - pixels, 0)]
 
@@ -153,3 +155,28 @@ def noise(height: int, width: int) -> NDArray[np.float64]:
         ((h >> np.uint32(s)) & np.uint32(255)).astype(int) for s in (0, 8, 16, 24)
     )
     return (np.asarray(total).reshape(height, width) - 510) / NOISE_SCALE
+
+
+def spoil(
+    image: Bytes,
+    end: Bytes,
+    halo: NDArray[np.int16],
+    grain: NDArray[np.float64],
+    artifact: float,
+    noise: float,
+    blend: float,
+) -> Bytes:
+    """Blend an image with another, then add halos and noise.
+
+    Parameters
+    ----------
+    image, end : numpy.ndarray, shape (H, W), uint8
+        Image, and what it becomes for ``blend = 1``.
+    halo, grain : numpy.ndarray, shape (H, W)
+        Added in grey levels: ``artifact * halo + noise * grain``.
+    artifact, noise, blend : float
+        Strengths.
+    """
+    levels = (1 - blend) * image + blend * end
+    levels = levels + artifact * halo + noise * grain
+    return np.floor(np.clip(levels, 0, 255) + 0.5).astype(np.uint8)

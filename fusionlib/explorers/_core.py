@@ -18,7 +18,16 @@ from ..weights import VGGWeights, load_weights
 from ._arithmetic import Bytes
 from ._controls import Control, State, check_state
 
-__all__ = ["Explorer", "Picture", "View", "as_pair", "book_build", "enlarge", "fit"]
+__all__ = [
+    "Explorer",
+    "Picture",
+    "View",
+    "as_pair",
+    "book_build",
+    "enlarge",
+    "fit",
+    "inner",
+]
 
 #: Pixels up to which a pair goes into a page as it is; larger ones are reduced.
 PAGE_PIXELS = 90_000
@@ -93,6 +102,7 @@ class Explorer:
     how = ""
     head: ClassVar[tuple[str, ...]] = ()
     pictures: ClassVar[tuple[Picture, ...]] = ()
+    table_beside = False
     uses_network = True
 
     def __post_init__(self) -> None:
@@ -248,3 +258,9 @@ def enlarge(image: Bytes, stride: int, shape: Sequence[int]) -> Bytes:
     """Repeat each pixel over a square and cut off what stands over."""
     grown = image.repeat(stride, axis=0).repeat(stride, axis=1)
     return grown[: shape[0], : shape[1]]
+
+
+def inner(maps: Any) -> Any:
+    """Return maps without the border, of an eighth of their size on each side."""
+    high, wide = (size // 8 for size in maps.shape[-2:])
+    return maps[..., high : maps.shape[-2] - high, wide : maps.shape[-1] - wide]

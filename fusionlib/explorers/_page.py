@@ -36,7 +36,7 @@ def frame(image: Bytes, stride: int = 1, quality: int = QUALITY) -> list[Any]:
 def webp(image: Bytes, quality: int = QUALITY) -> str:
     """Return an image as a data URI."""
     buffer = io.BytesIO()
-    PILImage.fromarray(image).save(buffer, "WEBP", quality=quality, method=6)
+    PILImage.fromarray(image).save(buffer, "WEBP", quality=quality, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -186,18 +186,20 @@ def render(explorer: Explorer) -> str:
         if start.chart
         else ""
     )
+    beside = " fl-beside" if explorer.table_beside else ""
+    beside += " fl-two" if len(explorer.pictures) == 2 else ""
     return (
-        f'<section class="fl-explorer mathjax_ignore" id="{name}" '
+        f'<section class="fl-explorer mathjax_ignore{beside}" id="{name}" '
         f'data-kind="{explorer.kind}" aria-label="Explorer: {_escape(explorer.title)}">'
         f"<style>{_static('explorers.css')}</style>"
         f'<p class="fl-title">{_escape(explorer.title)}</p>'
         f'<p class="fl-how">{_escape(explorer.how)}</p>'
         f'<div class="fl-body"><div class="fl-controls">'
         f"{''.join(_markup(control, name) for control in explorer.controls)}</div>"
-        f'<div class="fl-stage"><div class="fl-pictures fl-count-'
-        f'{len(explorer.pictures)}">{pictures}</div>'
+        f'<div class="fl-stage"><div class="fl-pictures">'
+        f"{pictures}</div>"
         f'<p class="fl-summary" role="status" aria-live="polite">'
-        f"{_escape(start.summary)}</p>{chart}</div>{table}</div>"
+        f"{_escape(start.summary)}</p></div>{chart}{table}</div>"
         f'<p class="fl-caption">{_escape(explorer.caption)}</p>'
         f'<noscript><p class="fl-caption">The explorer needs JavaScript.</p></noscript>'
         f'<script type="application/json" class="fl-data">{packed}</script>'

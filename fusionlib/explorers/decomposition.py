@@ -67,6 +67,7 @@ class DecompositionExplorer(Explorer):
             "A source image: base part left of a dividing line, detail content right",
         ),
     )
+    table_beside = True
     uses_network = False
 
     def prepare(self) -> None:

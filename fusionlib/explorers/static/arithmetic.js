@@ -119,8 +119,56 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (() => {
     return out;
   }
 
+  function spoil(image, end, halo, grain, artifact, strength, blend) {
+    return image.map((v, i) => {
+      let level = (1 - blend) * v + blend * end[i];
+      level = level + artifact * halo[i] + strength * grain[i];
+      return Math.floor(clip(level, 0, 255) + 0.5);
+    });
+  }
+
+  /* Sobel strength and orientation of an 8-bit image, in the published order. */
+  function gradient(image, height, width) {
+    const strength = new Float64Array(height * width), angle = new Float64Array(height * width);
+    const mirror = (v, size) => (v < 0 ? -v : v >= size ? 2 * size - 2 - v : v);
+    const at = (y, x) => image[mirror(y, height) * width + mirror(x, width)] / 255;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const column = (c) => at(y - 1, c) + 2 * at(y, c) + at(y + 1, c);
+        const step = (c) => at(y + 1, c) - at(y - 1, c);
+        const across = (column(x + 1) - column(x - 1)) / 8;
+        const down = (step(x - 1) + 2 * step(x) + step(x + 1)) / 8;
+        const i = y * width + x;
+        strength[i] = Math.sqrt(down * down + across * across);
+        angle[i] = across === 0 && down === 0 ? 0 : Math.atan(across / down);
+      }
+    }
+    return { strength, angle };
+  }
+
+  /* What each pixel adds to N_abf, times the number of pixels; no gradient of a
+   * [0, 1] image reaches 2, so all pixels weigh the same. */
+  function artifacts(fused, sources, height, width) {
+    const f = gradient(fused, height, width);
+    const gs = sources.map((s) => s.strength ? s : gradient(s, height, width));
+    const out = new Float64Array(height * width);
+    for (let i = 0; i < out.length; i++) {
+      if (!gs.every((g) => f.strength[i] > g.strength[i])) continue;
+      for (const g of gs) {
+        const large = Math.max(g.strength[i], f.strength[i]);
+        const small = Math.min(g.strength[i], f.strength[i]);
+        const ratio = small > 0 ? small / large : 0;
+        const alike = (Math.abs(Math.abs(g.angle[i] - f.angle[i]) - Math.PI / 2) * 2) / Math.PI;
+        const byStrength = 0.9999 / (1 + Math.exp(-19 * (ratio - 0.5)));
+        const byAngle = 0.9995 / (1 + Math.exp(-22 * (alike - 0.5)));
+        out[i] += (1 - Math.sqrt(byStrength * byAngle)) / gs.length;
+      }
+    }
+    return out;
+  }
+
   return {
-    chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
+    artifacts, gradient, spoil, chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
     round, take, toUint8, unpack, wipe,
   };
 })();

@@ -221,14 +221,17 @@
 
   /* ---- kinds ----------------------------------------------------------- */
 
+  /* What the store holds for the current state, by name. */
+  function stored(ex) {
+    const { by, items, index } = ex.data.store;
+    const k = by.reduce((sum, name) => sum * ex.control(name).values.length + ex.place(name), 0);
+    return (name) => items[name] && items[name][index[name][k]];
+  }
+
   /* Everything precomputed: decomposition, features, activity. */
   kinds.frames = async (ex) => {
-    const { by, items, index } = ex.data.store;
-    const row = () => by.reduce(
-      (sum, name) => sum * ex.control(name).values.length + ex.place(name), 0);
     return async (state, current) => {
-      const k = row();
-      const get = (name) => items[name] && items[name][index[name][k]];
+      const get = stored(ex);
       const needed = ex.data.frames.flatMap((f) => (f.part ? [f.part] : [f.left, f.right]));
       const images = {};
       for (const part of needed) images[part] = await image(get(part)[0]);
@@ -325,6 +328,48 @@
         ? `Wins: ${shares.join(", ")}. The fused image is on average ` +
           `${(A.round((100 * away) / result.length) / 100).toFixed(2)} grey levels from the mean of the sources.`
         : "No layer is on, so no detail is added: the fused image is the fused base part.");
+    };
+  };
+
+  /* Weight maps over a picture. */
+  kinds.weights = async (ex) => {
+    const p = await planes(ex.data.planes), { strides, reach, texts } = ex.data;
+    const plain = Uint8Array.from(ex.data.table);
+    const wide = (k) => {
+      const steps = Uint8Array.from({ length: 256 }, (_, i) =>
+        A.toUint8(0.5 + (i / 255 - 0.5) * (2 * reach[k])));
+      return A.colourise(steps, plain);
+    };
+    const grown = new Map();
+    return async (state) => {
+      const k = ex.place("layer"), name = `${state.layer} ${state.method}`;
+      if (!grown.has(name)) {
+        grown.set(name, state.method === "bilinear" ? p[name] : A.enlarge(
+          p[name], ex.data.planes[name].shape[1], strides[k], ex.height, ex.width));
+      }
+      const colour = A.colourise(grown.get(name), state.scale === "full" ? wide(k) : plain);
+      ex.paint("picture", A.overlay(p[state.behind], colour, state.opacity / 100));
+      const [summary, table, marked, chart] = texts[k];
+      ex.say(summary);
+      ex.table(table, marked);
+      ex.chart(chart);
+    };
+  };
+
+  /* A spoilt image, its metrics from the library, its artifacts computed here. */
+  kinds.metrics = async (ex) => {
+    const p = await planes(ex.data.planes);
+    const grain = A.noise(ex.width * ex.height), table = Uint8Array.from(ex.data.table);
+    const sources = [p.infrared, p.visible].map((s) => A.gradient(s, ex.height, ex.width));
+    return async (state) => {
+      const image = A.spoil(
+        p.fused, p[state.end], p.halo, grain, state.artifact, state.noise, state.blend / 100);
+      const map = A.artifacts(image, sources, ex.height, ex.width);
+      ex.paint("image", image);
+      ex.paint("artifacts", A.colourise(Uint8Array.from(map, A.toUint8), table));
+      const get = stored(ex);
+      ex.say(get("summary"));
+      ex.table(get("table"), get("marked"));
     };
   };
 

@@ -1,0 +1,191 @@
+"""Explorer of chapter 2: what VGG-19 sees in a detail content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..architecture import PAPER_LAYERS, layer, receptive_field
+from ..decomposition import decompose
+from ..features import feature_maps
+from ..io import to_uint8
+from ._arithmetic import Bytes
+from ._charts import bar_chart
+from ._controls import Choice, Slider, State
+from ._core import Explorer, Picture, View, book_build, enlarge, inner
+from ._page import Store, frame
+
+__all__ = ["FeatureBrowser", "feature_browser"]
+
+#: Channels of each layer that go into a page, spread evenly over their ranks.
+PAGE_CHANNELS = 16
+
+#: Detail contents are shown around mid-grey and enlarged by this factor.
+GAIN = 2
+
+
+def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser:
+    """Look through the channels of the four layers.
+
+    Parameters
+    ----------
+    pair : Pair, str, int or sequence of two arrays, optional
+        Whose detail contents: a pair, its name or number, or two images.
+    weights : str, path-like, VGGWeights or None, optional
+        See :func:`fusionlib.weights.load_weights`.
+
+    Returns
+    -------
+    FeatureBrowser
+        Displays as widgets with all channels, or as HTML with some of them in a
+        book build.
+
+    Raises
+    ------
+    InputError
+        If the pair or the weights cannot be used.
+    """
+    return FeatureBrowser(pair, weights)
+
+
+class FeatureBrowser(Explorer):
+    """See :func:`feature_browser`."""
+
+    kind = "features"
+    title = "What the network sees"
+    how = (
+        "Choose a layer and walk through its channels. Each lights up where its "
+        "pattern is found; many stay dark."
+    )
+    head = ("This channel", "")
+    pictures = (
+        Picture(
+            "detail",
+            f"What the network gets: the detail content (× {GAIN}).",
+            "Detail content of the chosen source",
+        ),
+        Picture(
+            "map",
+            "The channel, from its smallest value (black) to its largest (white).",
+            "Feature map of the chosen channel, each sample drawn as a square",
+        ),
+    )
+
+    def prepare(self) -> None:
+        self.details = {
+            name: decompose(getattr(self.pair, name))[1]
+            for name in ("infrared", "visible")
+        }
+        self._maps: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self._levels: dict[tuple[str, str], NDArray[np.float64]] = {}
+        stops = (
+            PAGE_CHANNELS
+            if book_build()
+            else max(layer(n).outputs for n in PAPER_LAYERS)
+        )
+        sources = (("infrared", "Infrared"), ("visible", "Visible"))
+        orders = (("activity", "Most active first"), ("network", "As in the network"))
+        self.controls = (
+            Choice("source", "Source image", sources, "visible"),
+            Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
+            Choice("order", "Order of channels", orders, "activity"),
+            Slider("channel", "Place in the order", range(1, stops + 1), 1, "{}"),
+        )
+        self.stops = stops
+
+    def maps(self, source: str, name: str) -> NDArray[np.float32]:
+        """Return all feature maps of a layer for a source; kept for the next call."""
+        key = source, name
+        if key not in self._maps:
+            if not book_build():  # of large pairs, the maps of one layer only
+                self._maps = {k: v for k, v in self._maps.items() if k[1] == name}
+            self._maps[key] = feature_maps(self.details[source], self.weights, name)
+        return self._maps[key]
+
+    def levels(self, source: str, name: str) -> NDArray[np.float64]:
+        """Return the mean activity of each channel."""
+        key = source, name
+        if key not in self._levels:
+            mean = self.maps(source, name).mean(axis=(1, 2), dtype=np.float64)
+            self._levels[key] = mean
+        return self._levels[key]
+
+    def offered(self, name: str) -> NDArray[np.intp]:
+        """Return the channels that can be reached, most active first."""
+        both = self.levels("infrared", name) + self.levels("visible", name)
+        ranks = np.linspace(0, len(both) - 1, min(self.stops, len(both)))
+        return np.argsort(-both, kind="stable")[np.rint(ranks).astype(int)]
+
+    def channel(self, state: State) -> int:
+        """Return the number of the chosen channel, from 0."""
+        channels = self.offered(state["layer"])
+        if state["order"] == "network":
+            channels = np.sort(channels)
+        else:
+            levels = self.levels(state["source"], state["layer"])
+            channels = channels[np.argsort(-levels[channels], kind="stable")]
+        # Shallow layers have fewer channels than the slider has stops.
+        place = (state["channel"] - 1) * len(channels) // self.stops
+        return int(channels[place])
+
+    def compute(self, state: State) -> View:
+        source, name = state["source"], state["layer"]
+        channel, stride = self.channel(state), layer(name).stride
+        picture = enlarge(self.shown(state), stride, self.shape)
+        detail = _grey(self.details[source])
+        plane, levels = self.maps(source, name)[channel], self.levels(source, name)
+        order = np.argsort(-levels, kind="stable")
+        rank = int(np.flatnonzero(order == channel)[0])
+        low, high = float(inner(plane).min()), float(inner(plane).max())
+        count, active = len(levels), float((plane > 0).mean())
+        heights = levels[order] if state["order"] == "activity" else levels
+        at = rank if state["order"] == "activity" else channel
+        silent = int((levels <= 0.01 * levels.max()).sum())
+        rows = (
+            ("Number", f"{channel + 1} of {count}"),
+            ("Rank by activity", str(rank + 1)),
+            ("Mean value", f"{levels[channel]:.4f}"),
+            ("Range inside", f"{low:.4f} … {high:.4f}"),
+            ("Samples above 0", f"{100 * active:.0f} %"),
+            ("Size of the map", f"{plane.shape[1]} × {plane.shape[0]}"),
+            ("A sample sees", f"{receptive_field(name)} × {receptive_field(name)} px"),
+        )
+        chart = bar_chart(
+            (heights / max(levels.max(), 1e-12)).tolist(),
+            [(0, "1"), (1, str(count))],
+            "most active first" if state["order"] == "activity" else "channel number",
+            "mean value of each channel",
+            f"Mean values of the {count} channels of {name}",
+        )
+        summary = (
+            f"{name}, channel {channel + 1} of {count}: rank {rank + 1} by activity. "
+            f"{silent} channels stay below a hundredth of the most active one."
+        )
+        return View(
+            {"detail": detail, "map": picture}, summary, rows, (), chart,
+            (at + 0.5) / count,
+        )  # fmt: skip
+
+    def shown(self, state: State) -> Bytes:
+        """Return the chosen feature map at its own size, in 8 bits."""
+        plane = self.maps(state["source"], state["layer"])[self.channel(state)]
+        low, high = (float(x) for x in np.quantile(inner(plane), [0.001, 0.999]))
+        return to_uint8((plane - low) / max(high - low, 1e-12))
+
+    def page(self) -> dict[str, Any]:
+        store = Store(self.controls)  # type: ignore[arg-type]
+        for state in store.states():
+            source, name = state["source"], state["layer"]
+            view = self.compute(state)
+            key = source, name, self.channel(state)
+            store.add("detail", source, frame, view.pictures["detail"], 1, 70)
+            store.add("map", key, frame, self.shown(state), layer(name).stride, 50)
+            store.add_texts(view)
+        frames = [{"name": n, "part": n} for n in ("detail", "map")]
+        return {"store": store.as_dict(), "frames": frames}
+
+
+def _grey(detail: Any) -> Bytes:
+    return to_uint8(0.5 + GAIN * detail)
