@@ -1,0 +1,166 @@
+"""The fast metrics against loops over the same formulas, on random crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from fusionlib import metrics
+from fusionlib.metrics.fmi import features, meyer_filter
+
+from . import metrics_loops as loops
+
+
+def crop(seed: int, height: int = 17, width: int = 22, count: int = 2):
+    """8-bit crops with texture, a flat part and a saturated part."""
+    rng = np.random.RandomState(seed)
+    images = []
+    for _ in range(count):
+        smooth = gaussian_filter(rng.rand(height, width), 1.5)
+        smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
+        images.append(np.clip(1.4 * smooth - 0.1, 0, 1))
+    common = slice(0, height // 3), slice(0, width // 2)
+    for image in images:
+        image[common] = 0.4
+    fused = np.mean(images, axis=0) + 0.02 * rng.randn(height, width)
+    fused[common] = 0.4
+    levels = [
+        np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8) for x in (fused, *images)
+    ]
+    return levels[0], levels[1:]
+
+
+def as_floats(fused, sources):
+    return fused / 255, [s / 255 for s in sources]
+
+
+SIMPLE = (
+    "entropy",
+    "mutual_information",
+    "normalised_mutual_information",
+    "standard_deviation",
+    "spatial_frequency",
+    "average_gradient",
+    "correlation_coefficient",
+    "scd",
+    "psnr",
+)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("convention", metrics.CONVENTIONS)
+@pytest.mark.parametrize("name", SIMPLE)
+def test_simple_metrics(name, convention, seed):
+    fused, sources = as_floats(*crop(seed, count=2 + seed % 2))
+    ours = getattr(metrics, name)(fused, sources, convention=convention)
+    assert ours == pytest.approx(getattr(loops, name)(fused, sources), abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("feature", ["pixel", "gradient", "dct"])
+def test_fmi(feature, seed):
+    fused, sources = as_floats(*crop(seed, count=2 + seed % 2))
+    extract = {"pixel": np.asarray, "gradient": loops.gradient, "dct": loops.dct}
+    planes = [extract[feature](x) for x in (fused, *sources)]
+    expected = loops.fmi_features(planes[0], planes[1:])
+    for convention in metrics.CONVENTIONS:
+        ours = metrics.fmi(fused, sources, feature=feature, convention=convention)
+        if feature == "gradient" and convention == "published":
+            # equal differences can differ by a rounding error: see the exact one
+            planes = [features(x, "gradient") for x in (fused, *sources)]
+            assert ours == pytest.approx(
+                loops.fmi_features(planes[0], planes[1:]), abs=1e-10
+            )
+        elif feature == "gradient":
+            exact = [loops.gradient(np.rint(255 * x)) for x in (fused, *sources)]
+            assert ours == pytest.approx(
+                loops.fmi_features(exact[0], exact[1:]), abs=1e-10
+            )
+        else:
+            assert ours == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_fmi_edge(seed):
+    levels, source_levels = crop(seed)
+    fused, sources = as_floats(levels, source_levels)
+    planes = [loops.edges(x) for x in (levels, *source_levels)]
+    np.testing.assert_array_equal(
+        features(fused, "edge", convention="exact"), planes[0]
+    )
+    expected = loops.fmi_features(planes[0], planes[1:])
+    ours = metrics.fmi_edge(fused, sources, convention="exact")
+    assert ours == pytest.approx(expected, abs=1e-10)
+
+
+def test_fmi_w():
+    fused, sources = as_floats(*crop(4, 12, 15))
+    taps = loops.meyer_taps()
+    np.testing.assert_allclose(meyer_filter(), taps, rtol=0, atol=1e-9)
+    taps = meyer_filter().tolist()
+    planes = [loops.wavelet(x, taps) for x in (fused, *sources)]
+    np.testing.assert_allclose(features(fused, "wavelet"), planes[0], atol=1e-13)
+    # the tiles are large and the loops slow: some of the windows
+    rng = np.random.RandomState(0)
+    height, width = (n - 2 for n in planes[0].shape)
+    places = list(
+        zip(*(rng.randint(n, size=300) for n in (height, width)), strict=True)
+    )
+    for convention, tolerance in (("published", 1e-10), ("exact", 1e-6)):
+        windows = metrics.fmi_map(
+            fused, sources, feature="wavelet", convention=convention
+        )
+        assert metrics.fmi_w(fused, sources, convention=convention) == windows.mean()
+        for r, c in places:
+            block = slice(r, r + 3), slice(c, c + 3)
+            expected = loops.fmi_features(
+                planes[0][block], [p[block] for p in planes[1:]]
+            )
+            assert windows[r, c] == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_edge_preservation(seed):
+    levels, source_levels = crop(seed, count=2 + seed % 2)
+    fused, sources = as_floats(levels, source_levels)
+    ours = metrics.edge_preservation(fused, sources)
+    expected = loops.edge_preservation(fused, sources)
+    assert (ours.q_abf, ours.l_abf, ours.n_abf) == pytest.approx(expected, abs=1e-10)
+    ours = metrics.edge_preservation(fused, sources, convention="exact")
+    expected = loops.edge_preservation(levels, source_levels, integers=True)
+    assert (ours.q_abf, ours.l_abf, ours.n_abf) == pytest.approx(expected, abs=1e-10)
+
+
+def test_strong_edges_weigh_by_their_strength(monkeypatch):
+    """No gradient in [0, 1] reaches the threshold; a lower one shows the weights."""
+    fused, sources = as_floats(*crop(5))
+    monkeypatch.setattr(metrics.gradient, "STRONG_EDGE", 0.05)
+    ours = metrics.edge_preservation(fused, sources)
+    expected = loops.edge_preservation(fused, sources, strong=0.05)
+    assert (ours.q_abf, ours.l_abf, ours.n_abf) == pytest.approx(expected, abs=1e-10)
+    assert abs(ours.q_abf - loops.edge_preservation(fused, sources)[0]) > 1e-3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_ssim_a(seed):
+    fused, sources = as_floats(*crop(seed))
+    expected = np.mean([loops.ssim(fused, s) for s in sources])
+    for convention in metrics.CONVENTIONS:
+        ours = metrics.ssim_a(fused, sources, convention=convention)
+        assert ours == pytest.approx(expected, abs=1e-10)
+
+
+def test_ms_ssim():
+    fused, sources = as_floats(*crop(6, 45, 50, count=3))
+    assert metrics.ms_ssim(fused, sources) == pytest.approx(
+        loops.ms_ssim(fused, sources), abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_vif_fusion(count):
+    fused, sources = as_floats(*crop(7, 42, 47, count=count))
+    assert metrics.vif_fusion(fused, sources) == pytest.approx(
+        loops.vif_fusion(fused, sources), abs=1e-10
+    )
