@@ -15,6 +15,8 @@ from typing import Any
 
 from ..validation import Image, check_choice
 from .cbf import cbf
+from .convsr import convsr
+from .jsr import jsr, jsrsd
 from .simple import dwt, laplacian, maximum, mean, two_scale
 from .wls import wls
 
@@ -22,8 +24,11 @@ __all__ = [
     "METHODS",
     "Method",
     "cbf",
+    "convsr",
     "dwt",
     "get_method",
+    "jsr",
+    "jsrsd",
     "laplacian",
     "list_methods",
     "maximum",
@@ -99,6 +104,9 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
         for method in (
             _method(cbf, "CBF", "Shreyamsha Kumar", 2013, 0.3),
             _method(wls, "WLS", "Ma, Zhou, Wang, Zong", 2017, 0.2),
+            _method(jsr, "JSR", "Zhang, Fu, Li, Zou", 2013, 25.0),
+            _method(jsrsd, "JSRSD", "Liu, Qi, Ding", 2017, 25.0),
+            _method(convsr, "ConvSR", "Liu, Chen, Ward, Wang", 2016, 6.0),
             _method(mean, "Mean", "pointwise", None, 0.01),
             _method(maximum, "Maximum", "pointwise", None, 0.01),
             _method(laplacian, "Laplacian pyramid", "Burt, Adelson", 1983, 0.05),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.ndimage
 from ..errors import InputError
 from ..validation import Image, as_sources
 
-__all__ = ["as_pair", "gaussian", "in_range"]
+__all__ = ["as_pair", "cpu_count", "gaussian", "in_range"]
 
 
 def as_pair(sources: Any, method: str) -> tuple[Image, Image]:
@@ -58,3 +59,10 @@ def gaussian(image: Image, sigma: float, radius: int, mode: str) -> Image:
 def in_range(image: Image) -> Image:
     """Clip a fused image to [0, 1]."""
     return np.clip(image, 0.0, 1.0)
+
+
+def cpu_count() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,157 @@
+"""Compiled inner loops of sparse coding and of the joint sparse fusion rules.
+
+Imported only when it runs, because importing the compiler takes a moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["combine", "local_contrast", "pursue"]
+
+Array = NDArray[Any]
+
+
+@numba.njit(nogil=True, cache=True)
+def pursue(gram: Array, projections: Array, index: Array, value: Array) -> None:
+    """Run orthogonal matching pursuit on each row of ``projections``.
+
+    The chosen atoms are made orthonormal one by one; row j of ``basis`` holds the
+    inner products of the j-th orthonormal direction with all atoms, so the
+    projections of the residual are kept without forming it.
+
+    Parameters
+    ----------
+    gram : array, shape (N, N)
+        Inner products of the atoms, which have norm 1.
+    projections : array, shape (P, N)
+        Inner products of the signals with the atoms; overwritten.
+    index, value : array, shape (P, s)
+        Filled with atoms and coefficients; ``index`` must hold -1, ``value`` 0.
+    """
+    atoms = gram.shape[0]
+    sparsity = index.shape[1]
+    basis = np.empty((sparsity, atoms))
+    triangle = np.zeros((sparsity, sparsity))
+    along = np.empty(sparsity)
+    for p in range(projections.shape[0]):
+        alpha = projections[p]
+        smallest = 0.0
+        count = 0
+        for k in range(sparsity):
+            best = -1
+            top = smallest
+            for i in range(atoms):
+                a = abs(alpha[i])
+                if a > top:
+                    top = a
+                    best = i
+            if best < 0:
+                break
+            if k == 0:
+                # What is left below this is rounding.
+                smallest = 1e-10 * top
+            square = gram[best, best]
+            for j in range(k):
+                triangle[k, j] = basis[j, best]
+                square -= basis[j, best] ** 2
+            if square < 1e-10:
+                break
+            root = np.sqrt(square)
+            triangle[k, k] = root
+            new = basis[k]
+            for i in range(atoms):
+                new[i] = gram[best, i]
+            for j in range(k):
+                factor = triangle[k, j]
+                row = basis[j]
+                for i in range(atoms):
+                    new[i] -= factor * row[i]
+            along[k] = alpha[best] / root
+            step = along[k]
+            for i in range(atoms):
+                new[i] /= root
+                alpha[i] -= step * new[i]
+            index[p, k] = best
+            count = k + 1
+        for k in range(count - 1, -1, -1):
+            total = along[k]
+            for j in range(k + 1, count):
+                total -= triangle[j, k] * value[p, j]
+            value[p, k] = total / triangle[k, k]
+
+
+@numba.njit(nogil=True, cache=True)
+def combine(index: Array, value: Array, rows: Array, signals: Array) -> None:
+    """Add ``sum_k value[p, k] rows[index[p, k]]`` to each row of ``signals``."""
+    for p in range(index.shape[0]):
+        for k in range(index.shape[1]):
+            atom = index[p, k]
+            if atom >= 0:
+                for i in range(rows.shape[1]):
+                    signals[p, i] += value[p, k] * rows[atom, i]
+
+
+@numba.njit(nogil=True, cache=True)
+def local_contrast(
+    index: Array, value: Array, first: int, atoms: int, reach: int
+) -> Array:
+    """Return how much the code of a patch differs from those around it.
+
+    Only the ``atoms`` atoms from ``first`` on count.
+
+    Parameters
+    ----------
+    index, value : array, shape (R, C, s)
+        Codes of a grid of patches.
+    first, atoms : int
+        The block of the dictionary to look at.
+    reach : int
+        Neighbours up to this many steps away in each direction.
+
+    Returns
+    -------
+    array, shape (R, C)
+        Mean over the neighbours of the Euclidean distance of the codes, divided by
+        one plus twice the distance of the patches; 0 within ``reach`` of the
+        border, where neighbours are missing.
+    """
+    rows, columns, sparsity = index.shape
+    squares = np.zeros((rows, columns))
+    for y in range(rows):
+        for x in range(columns):
+            for k in range(sparsity):
+                if first <= index[y, x, k] < first + atoms:
+                    squares[y, x] += value[y, x, k] ** 2
+    result = np.zeros((rows, columns))
+    dense = np.zeros(atoms)
+    neighbours = (2 * reach + 1) ** 2 - 1
+    for y in range(reach, rows - reach):
+        for x in range(reach, columns - reach):
+            for k in range(sparsity):
+                atom = index[y, x, k] - first
+                if 0 <= atom < atoms:
+                    dense[atom] = value[y, x, k]
+            total = 0.0
+            for dy in range(-reach, reach + 1):
+                for dx in range(-reach, reach + 1):
+                    if dy == 0 and dx == 0:
+                        continue
+                    inner = 0.0
+                    for k in range(sparsity):
+                        atom = index[y + dy, x + dx, k] - first
+                        if 0 <= atom < atoms:
+                            inner += value[y + dy, x + dx, k] * dense[atom]
+                    square = squares[y, x] + squares[y + dy, x + dx] - 2 * inner
+                    distance = np.sqrt(dy * dy + dx * dx)
+                    total += np.sqrt(max(square, 0.0)) / (1 + 2 * distance)
+            result[y, x] = total / neighbours
+            for k in range(sparsity):
+                atom = index[y, x, k] - first
+                if 0 <= atom < atoms:
+                    dense[atom] = 0.0
+    return result
