@@ -43,8 +43,10 @@ def l1_norm(features: Any) -> Any:
         return np.abs(features).sum(axis=-3)
     import torch
 
-    # vector_norm reads the features once and makes no copy of them.
-    return torch.linalg.vector_norm(features, ord=1, dim=-3)
+    # vector_norm reads the features once and makes no copy of them; half precision
+    # is added up in single.
+    wide = torch.promote_types(features.dtype, torch.float32)
+    return torch.linalg.vector_norm(features, ord=1, dim=-3, dtype=wide)
 
 
 def block_average(activity: Image, radius: int = 1) -> Image:

@@ -53,6 +53,9 @@ class FusionConfig:
     selection : {"max", "absmax"}
         How candidates become one: equation (10) is "max"; "absmax" takes the
         candidate of largest magnitude.
+    precision : {"auto", "fp32", "bf16"}
+        Arithmetic of the network; "auto" is bf16 only where the device multiplies
+        bf16 matrices in hardware. The rest of the method is float64.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class FusionConfig:
     radius: int = 1
     upsampling: str = "nearest"
     selection: str = "max"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -87,6 +91,7 @@ class FusionConfig:
             raise InputError(f"radius must be at most {MAX_RADIUS}, got {self.radius}")
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
         check_choice(self.selection, "selection", ("max", "absmax"))
+        check_choice(self.precision, "precision", ("auto", "fp32", "bf16"))
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> FusionConfig:
@@ -110,9 +115,12 @@ class FusionConfig:
 
     @property
     def preset_name(self) -> str:
-        """Name of the preset that equals this configuration, or ``custom``."""
+        """Name of the preset with the same method, or ``custom``.
+
+        The arithmetic of the network is not part of the method.
+        """
         for name in PRESETS:
-            if self == self.preset(name):
+            if self == self.preset(name, precision=self.precision):
                 return name
         return "custom"
 

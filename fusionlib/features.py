@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from .weights import VGGWeights
 
 __all__ = [
+    "Network",
     "activities",
     "build_network",
     "feature_maps",
     "pick_device",
+    "pick_precision",
     "stream_features",
 ]
 
@@ -89,24 +91,127 @@ def build_network(weights: VGGWeights) -> torch.nn.Sequential:
     return torch.nn.Sequential(*modules).eval().requires_grad_(False)
 
 
-def _parameters(
-    weights: VGGWeights, device: torch.device
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return (weight, bias) of each convolution, conv1_1 collapsed to one channel."""
-    pairs = []
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Return the arithmetic of the network, ``fp32`` or ``bf16``.
+
+    Parameters
+    ----------
+    precision : {"auto", "fp32", "bf16"}
+        "auto" is bf16 only where the device multiplies bf16 matrices in hardware.
+    device : torch.device
+        Where the network runs.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+    """
+    check_choice(precision, "precision", ("auto", "fp32", "bf16"))
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        fast = any(getattr(torch.cpu, name, lambda: False)() for name in checks)
+    return "bf16" if fast else "fp32"
+
+
+class Network:
+    """The nine convolutions on a device, ready to run on one-channel images.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The nine convolutions.
+    device : str, optional
+        See :func:`pick_device`.
+    precision : {"auto", "fp32", "bf16"}, optional
+        See :func:`pick_precision`.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where it runs.
+    precision : str
+        ``fp32`` or ``bf16``, as chosen.
+
+    Notes
+    -----
+    A grey image stands for three equal channels, so the three kernels of conv1_1
+    are added up beforehand, exactly. Tensors are channels-last, which oneDNN and
+    cuDNN convolve fastest.
+    """
+
+    def __init__(
+        self, weights: VGGWeights, device: str = "auto", precision: str = "auto"
+    ) -> None:
+        self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
+        self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._parameters = [
+            (self._put(weight), self._put(bias)) for weight, bias in _collapsed(weights)
+        ]
+
+    def _put(self, array: Image | NDArray[np.float32]) -> torch.Tensor:
+        tensor = torch.tensor(array, dtype=self._dtype, device=self.device)
+        if tensor.ndim == 4:
+            tensor = tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
+
+    # As a decorator, inference mode is on only while the generator itself runs.
+    @torch.inference_mode()
+    def stream(
+        self,
+        details: Sequence[Image] | Image,
+        *,
+        layers: Sequence[str],
+        reduce: Callable[[torch.Tensor], Any],
+        before_relu: bool = False,
+        input_scale: float = 1.0,
+        pooling: str = "ceil",
+    ) -> Iterator[tuple[str, Any]]:
+        """Run the network; see :func:`stream_features`."""
+        wanted = check_layers(list(layers))
+        stack = np.stack([np.asarray(detail) for detail in details])
+        height, width = stack.shape[1:]
+        if min(map_shape(height, width, wanted[-1], pooling)) < 1:
+            raise InputError(
+                f"pooling: images of {height}x{width} pixels are too small for "
+                f'{wanted[-1]} with pooling="floor"'
+            )
+        x = self._put((stack * input_scale)[:, None])
+        block = 1
+        for convolution, parameters in zip(CONVOLUTIONS, self._parameters, strict=True):
+            if convolution.block > block:
+                x = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil")
+                block = convolution.block
+            # fp32 means fp32: on CUDA convolutions would otherwise use TF32.
+            with torch.backends.cudnn.flags(allow_tf32=False):
+                x = F.conv2d(x, *parameters, padding=1)
+            is_wanted = convolution.relu in wanted
+            if is_wanted and before_relu:
+                yield convolution.relu, reduce(x)
+            F.relu_(x)
+            if is_wanted and not before_relu:
+                yield convolution.relu, reduce(x)
+            if convolution.relu == wanted[-1]:
+                return
+
+
+def _collapsed(
+    weights: VGGWeights,
+) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+    """Yield (weight, bias) of each convolution, conv1_1 for one channel."""
     for convolution in CONVOLUTIONS:
         weight, bias = (weights.arrays[key] for key in convolution.keys)
         if convolution.index == 0:
-            # Three equal input channels: their kernels add up, exactly.
-            weight = weight.astype(np.float64).sum(axis=1, keepdims=True)
-        tensor = torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32))
-        tensor = tensor.to(device, memory_format=torch.channels_last)
-        pairs.append((tensor, torch.from_numpy(np.array(bias)).to(device)))
-    return pairs
+            # Three equal input channels: their kernels add up.
+            yield weight.astype(np.float64).sum(axis=1, keepdims=True), bias
+        else:
+            yield weight, bias
 
 
-# As a decorator, inference mode is on only while the generator itself runs.
-@torch.inference_mode()
 def stream_features(
     details: Sequence[Image] | Image,
     weights: VGGWeights,
@@ -117,6 +222,7 @@ def stream_features(
     input_scale: float = 1.0,
     pooling: str = "ceil",
     device: str = "auto",
+    precision: str = "fp32",
 ) -> Iterator[tuple[str, Any]]:
     """Run the network and reduce each wanted layer as soon as it is there.
 
@@ -129,12 +235,15 @@ def stream_features(
     layers : sequence of str, optional
         Layers to yield; the network runs no further than the last of them.
     reduce : callable
-        Called with the features, a float32 tensor of shape (K, M, h, w) whose
-        memory is used again afterwards; what it returns is yielded.
+        Called with the features, a float32 or bfloat16 tensor of shape
+        (K, M, h, w) whose memory is used again afterwards; what it returns is
+        yielded.
     before_relu, input_scale, pooling
         See :class:`~fusionlib.config.FusionConfig`.
     device : str, optional
         See :func:`pick_device`.
+    precision : str, optional
+        See :func:`pick_precision`.
 
     Yields
     ------
@@ -147,37 +256,20 @@ def stream_features(
         If a layer or the device is unknown, or ``pooling="floor"`` leaves no
         sample of an image smaller than the stride.
     """
-    wanted = check_layers(list(layers))
-    stack = np.stack([np.asarray(detail) for detail in details])
-    height, width = stack.shape[1:]
-    if min(map_shape(height, width, wanted[-1], pooling)) < 1:
-        raise InputError(
-            f"pooling: images of {height}x{width} pixels are too "
-            f'small for {wanted[-1]} with pooling="floor"'
-        )
-    place = pick_device(device)
-    parameters = _parameters(weights, place)
-    x = torch.from_numpy((stack * input_scale).astype(np.float32)[:, None])
-    x = x.to(place).contiguous(memory_format=torch.channels_last)
-    block = 1
-    for convolution, (weight, bias) in zip(CONVOLUTIONS, parameters, strict=True):
-        if convolution.block > block:
-            x = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil")
-            block = convolution.block
-        x = F.conv2d(x, weight, bias, padding=1)
-        is_wanted = convolution.relu in wanted
-        if is_wanted and before_relu:
-            yield convolution.relu, reduce(x)
-        F.relu_(x)
-        if is_wanted and not before_relu:
-            yield convolution.relu, reduce(x)
-        if convolution.relu == wanted[-1]:
-            return
+    network = Network(weights, device, precision)
+    yield from network.stream(
+        details,
+        layers=layers,
+        reduce=reduce,
+        before_relu=before_relu,
+        input_scale=input_scale,
+        pooling=pooling,
+    )
 
 
 def activities(
     details: Sequence[Image] | Image,
-    weights: VGGWeights,
+    weights: VGGWeights | Network,
     config: FusionConfig,
     *,
     device: str = "auto",
@@ -188,27 +280,27 @@ def activities(
     ----------
     details : sequence of K arrays, shape (H, W)
         Detail contents.
-    weights : VGGWeights
-        The nine convolutions.
+    weights : VGGWeights or Network
+        The nine convolutions, or the network that already runs them.
     config : FusionConfig
         Which layers, and how they are read.
     device : str, optional
-        See :func:`pick_device`.
+        Where to run weights that are not a network yet; see :func:`pick_device`.
 
     Yields
     ------
     str, numpy.ndarray of shape (K, h, w)
         Name of the layer and the l1-norm of its features over the channels.
     """
-    yield from stream_features(
+    if not isinstance(weights, Network):
+        weights = Network(weights, device, config.precision)
+    yield from weights.stream(
         details,
-        weights,
         layers=config.layers,
         reduce=lambda x: l1_norm(x).cpu().numpy().astype(np.float64),
         before_relu=config.before_relu,
         input_scale=config.input_scale,
         pooling=config.pooling,
-        device=device,
     )
 
 
@@ -226,7 +318,7 @@ def feature_maps(
     layer : str
         Name of the layer.
     **options
-        ``before_relu``, ``input_scale``, ``pooling``, ``device`` of
+        ``before_relu``, ``input_scale``, ``pooling``, ``device``, ``precision`` of
         :func:`stream_features`.
 
     Returns
@@ -238,7 +330,7 @@ def feature_maps(
         [detail],
         weights,
         layers=[layer],
-        reduce=lambda x: x[0].cpu().numpy().copy(),
+        reduce=lambda x: x[0].float().cpu().numpy().copy(),
         **options,
     )
     return next(stream)[1]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .activity import block_average
 from .architecture import layer
+from .colour import compose, rgb_to_ycbcr, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
@@ -41,7 +42,8 @@ class FusionResult:
     Attributes
     ----------
     I, I_b, I_d : numpy.ndarray, shape (K, H, W)
-        Sources, base parts of equation (1), detail contents of equation (2).
+        Sources, base parts of equation (1), detail contents of equation (2). Of a
+        colour source, I is the luminance.
     F_b : numpy.ndarray, shape (H, W)
         Fused base part, equation (3).
     C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
@@ -56,12 +58,14 @@ class FusionResult:
         Which layer gave F_d, as an index into ``config.layers``; the first of
         equals.
     F : numpy.ndarray, shape (H, W)
-        Fused image, equation (11). It can leave [0, 1] a little; :attr:`image` is
-        clipped.
+        Fused image, equation (11), or its luminance if a source was in colour. It
+        can leave [0, 1] a little; :attr:`image` and :attr:`luminance` do not.
     config : FusionConfig
         The parameters.
     provenance : dict
         Version, preset, weights, device, and seconds of each step.
+    chroma : numpy.ndarray, shape (2, H, W), or None
+        C_b and C_r of the colour source, if there was one.
     """
 
     I: Image  # noqa: E741 - the paper's name
@@ -77,10 +81,22 @@ class FusionResult:
     F: Image
     config: FusionConfig
     provenance: dict[str, Any] = field(default_factory=dict)
+    chroma: Image | None = None
 
     @property
     def image(self) -> Image:
-        """The fused image F clipped to [0, 1], float64, shape (H, W)."""
+        """The fused image in [0, 1], float64: what one shows and saves.
+
+        F clipped, of shape (H, W); of shape (H, W, 3) if a source was in colour,
+        with the chroma of that source (see :func:`fusionlib.colour.compose`).
+        """
+        if self.chroma is None:
+            return self.luminance
+        return compose(self.F, self.chroma)
+
+    @property
+    def luminance(self) -> Image:
+        """F clipped to [0, 1], shape (H, W): what metrics are computed on."""
         return np.clip(self.F, 0, 1)
 
     @property
@@ -174,12 +190,14 @@ def fuse(
     weights: str | os.PathLike[str] | VGGWeights | None = None,
     device: str = "auto",
 ) -> FusionResult:
-    """Fuse registered grey images.
+    """Fuse registered images.
 
     Parameters
     ----------
     sources : sequence of K >= 2 array_like, shape (H, W)
-        The sources I_1 .. I_K; see :func:`fusionlib.validation.as_image`.
+        The sources I_1 .. I_K; see :func:`fusionlib.validation.as_image`. One of
+        them may be in colour, of shape (H, W, 3): its luminance is fused and its
+        chroma kept, see :mod:`fusionlib.colour`.
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights or None, optional
@@ -213,15 +231,17 @@ def fuse(
     config = FusionConfig() if config is None else config
     if not isinstance(config, FusionConfig):
         raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
-    images = as_sources(sources)
+    planes, coloured = split_sources(sources)
+    images = as_sources(planes)
+    chroma = None if coloured is None else rgb_to_ycbcr(sources[coloured])[1:]
     clock = _Clock()
 
     # Imported here: these bring torch, which takes longer than everything else.
-    from .features import activities, pick_device
+    from .features import Network, activities
     from .weights import load_weights
 
-    place = pick_device(device)
     loaded = load_weights(weights)
+    network = Network(loaded, device, config.precision)
     clock.lap("load")
 
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
@@ -229,7 +249,7 @@ def fuse(
     F_b = fuse_base(I_b, config.alpha)
     clock.lap("decomposition")
 
-    C = dict(activities(I_d, loaded, config, device=str(place)))
+    C = dict(activities(I_d, network, config))
     clock.lap("features")
 
     C_hat, W, F_d_i = {}, {}, {}
@@ -255,14 +275,16 @@ def fuse(
             "trained": loaded.trained,
             "partial": loaded.partial,
         },
-        "device": str(place),
+        "device": str(network.device),
+        "precision": network.precision,
         "shape": list(F.shape),
         "sources": len(images),
+        "colour_source": coloured,
         "seconds": clock.seconds,
     }
     return FusionResult(
         np.stack(images), I_b, I_d, F_b, C, C_hat, W, F_d_i, F_d, winner, F,
-        config, provenance,
+        config, provenance, chroma,
     )  # fmt: skip
 
 

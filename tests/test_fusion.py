@@ -125,7 +125,7 @@ def test_golden_values(seeded):
     """Numbers of this version, for the random stand-in: 1e-6 for other processors."""
     x, y = np.meshgrid(np.linspace(0, 1, 40), np.linspace(0, 1, 30))
     pair = [(np.sin(9 * x * y + 3 * x) + 1) / 2, (np.cos(14 * x - 5 * y**2) + 1) / 2]
-    fused = fuse(pair, weights=seeded)
+    fused = fuse(pair, config=FusionConfig(precision="fp32"), weights=seeded)
     found = [fused.F.mean(), fused.F.std(), fused.F[7, 11], fused.F[29, 39]]
     assert found == pytest.approx(GOLDEN, abs=1e-6)
 
@@ -176,6 +176,7 @@ def test_config_presets_and_custom():
         ("pooling", "round"),
         ("upsampling", "cubic"),
         ("selection", "min"),
+        ("precision", "fp8"),
         ("alpha", (0.5, 0.6)),
         ("alpha", (1.5, -0.5)),
         ("alpha", "half"),
@@ -224,7 +225,7 @@ def published(data_folder, reference_folder, oxford):
         sources = [read_image(data_folder / f"{band}{n}.png") for band in ("IR", "VIS")]
         theirs = read_image(reference_folder / "icpr2018_fused" / f"fused{n}.png")
         for preset in ("released", "paper"):
-            config = FusionConfig.preset(preset)
+            config = FusionConfig.preset(preset, precision="fp32")
             ours = fuse(sources, config=config, weights=oxford)
             scores[preset, n] = psnr(to_uint8(ours.image) / 255, theirs)
     return scores
