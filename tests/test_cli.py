@@ -74,11 +74,52 @@ def refused(capsys, arguments, out):
 def test_bad_files_are_refused(pair, tmp_path, capsys):
     cases = list(bad_files(tmp_path, tmp_path / "ir.png"))
     for name, content, _ in cases:
+        if name in ("colour", "palette"):
+            continue  # not bad: one colour source is fused, see below
         path = tmp_path / f"bad-{name}.png"
         path.write_bytes(content)
         out = tmp_path / "out.png"
         line = refused(capsys, fuse_args(pair[0], str(path), out=out), out)
         assert "VIS" in line, name
+
+
+@pytest.fixture
+def colour(tmp_path):
+    pixels = np.random.RandomState(9).randint(0, 256, (21, 34, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "colour.png")
+    return str(tmp_path / "colour.png")
+
+
+def test_a_colour_source_gives_a_colour_image(pair, colour, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    assert main(fuse_args(pair[0], colour, out=out, extra=["--json"])) == 0
+    assert json.loads(capsys.readouterr().out)["colour_source"] == 1
+    sources = [read_image(pair[0]), read_image(colour, colour=True)]
+    expected = to_uint8(fuse(sources, weights="seeded").image)
+    assert expected.shape == (21, 34, 3)
+    assert np.array_equal(np.asarray(Image.open(out)), expected)
+
+
+def test_two_colour_sources_are_refused(pair, colour, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    line = refused(capsys, fuse_args(pair[0], colour, colour, out=out), out)
+    assert "at most one colour image" in line
+    assert colour in line
+
+
+def test_metrics_of_colour_files_only_on_their_luminance(pair, colour, capsys):
+    from fusionlib.colour import luminance
+    from fusionlib.metrics import evaluate
+
+    arguments = ["evaluate", *pair[:2], colour, "--metrics", "SSIM_a", "--json"]
+    assert main(arguments) == 2
+    assert "only luminance is meant" in capsys.readouterr().err
+    assert main([*arguments, "--luminance"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    fused = luminance(read_image(colour, colour=True))
+    expected = evaluate(fused, [read_image(p) for p in pair[:2]], metrics=["SSIM_a"])
+    assert record["computed_on"] == "luminance"
+    assert record["SSIM_a"] == pytest.approx(expected["SSIM_a"], abs=1e-12)
 
 
 def test_other_bad_input_is_refused(pair, tmp_path, capsys):
@@ -155,7 +196,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_the_library_never_imports_plotting_or_widgets():
     code = (
         "import sys, pkgutil, importlib, fusionlib\n"
-        "skip = ('plotting', 'explorers', '__main__')\n"
+        "skip = ('plotting', 'diagrams', 'explorers', '__main__')\n"
         "for m in pkgutil.walk_packages(fusionlib.__path__, 'fusionlib.'):\n"
         "    if not any(s in m.name for s in skip): importlib.import_module(m.name)\n"
         "bad = ('matplotlib', 'ipywidgets', 'IPython')\n"

@@ -45,13 +45,18 @@ def add_fusion_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
     )
+    group.add_argument(
+        "--precision",
+        metavar="auto|fp32|bf16",
+        help="arithmetic of the network (default: auto, bf16 where hardware has it)",
+    )
 
 
 def fusion_config(arguments: argparse.Namespace) -> Any:
     """Return the FusionConfig that the arguments describe."""
     from ..config import FusionConfig
 
-    names = ("layers", "lam", "radius", "input_scale")
+    names = ("layers", "lam", "radius", "input_scale", "precision")
     given = {name: getattr(arguments, name) for name in names}
     changes = {name: value for name, value in given.items() if value is not None}
     return FusionConfig.preset(arguments.preset, **changes)
