@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .activity import block_average
 from .architecture import layer
-from .colour import compose, rgb_to_ycbcr, split_sources
+from .colour import compose, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
@@ -231,9 +231,8 @@ def fuse(
     config = FusionConfig() if config is None else config
     if not isinstance(config, FusionConfig):
         raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
-    planes, coloured = split_sources(sources)
+    planes, coloured, chroma = split_sources(sources)
     images = as_sources(planes)
-    chroma = None if coloured is None else rgb_to_ycbcr(sources[coloured])[1:]
     clock = _Clock()
 
     # Imported here: these bring torch, which takes longer than everything else.

@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 from PIL import UnidentifiedImageError
 
 from .errors import InputError
-from .validation import Image, as_image, check_size
+from .validation import Image, as_colour, as_image, check_size, is_colour
 
 __all__ = ["atomic_path", "read_image", "to_uint8", "write_image"]
 
@@ -26,8 +26,10 @@ WRITABLE = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 _GREY_SCALES = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0}
 
 
-def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
-    """Read a grey image file as float64 in [0, 1].
+def read_image(
+    path: str | os.PathLike[str], name: str = "image", *, colour: bool = False
+) -> Image:
+    """Read an image file as float64 in [0, 1].
 
     Parameters
     ----------
@@ -35,17 +37,21 @@ def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
         An 8-bit or 16-bit grey image in a format that Pillow reads.
     name : str, optional
         What to call the argument in messages.
+    colour : bool, optional
+        Accept an 8-bit colour image as well (RGB, or a palette of colours).
 
     Returns
     -------
-    numpy.ndarray, shape (H, W), float64
+    numpy.ndarray, shape (H, W) or (H, W, 3), float64
         The 8-bit values divided by 255, or the 16-bit values divided by 65535.
+        Three planes only with ``colour`` and for a colour file.
 
     Raises
     ------
     InputError
         If the file is missing, is not an image, is damaged, is too large (decided
-        from its header, before memory is allocated), or is not plain grey.
+        from its header, before memory is allocated), is not plain grey (nor, with
+        ``colour``, plain colour), or has an alpha channel.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,10 +63,11 @@ def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
             warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)
             with PILImage.open(path) as file:
                 check_size(file.height, file.width, f"{name} ({path})")
-                scale = _grey_scale(file, f"{name} ({path})")
+                scale = _white(file, f"{name} ({path})", colour)
                 file.verify()  # checksums to the end; the file is closed after it
             with PILImage.open(path) as file:
-                pixels = np.asarray(file)
+                is_grey = file.mode in _GREY_SCALES
+                pixels = np.asarray(file if is_grey else file.convert("RGB"))
     except InputError:
         raise
     except PILImage.DecompressionBombError:
@@ -76,24 +83,31 @@ def read_image(path: str | os.PathLike[str], name: str = "image") -> Image:
     return pixels.astype(np.float64) / scale
 
 
-def _grey_scale(file: PILImage.Image, name: str) -> float:
-    """Return the value of white for a grey file, or say what it is instead."""
-    if file.mode in _GREY_SCALES:
-        if "transparency" in file.info:
-            raise InputError(f"{name} must be grey without transparency")
-        return _GREY_SCALES[file.mode]
+def _white(file: PILImage.Image, name: str, colour: bool) -> float:
+    """Return the value of white for a file that is accepted, or say what it is."""
+    kind = "grey or colour" if colour else "grey"
     if file.mode in ("LA", "La", "RGBA", "PA", "RGBa"):
         raise InputError(
-            f"{name} must be grey without transparency, got an alpha channel "
+            f"{name} must be {kind} without transparency, got an alpha channel "
             f"(mode {file.mode}); flatten it first"
+        )
+    if file.mode in _GREY_SCALES or (colour and file.mode in ("RGB", "P")):
+        if "transparency" in file.info:
+            raise InputError(f"{name} must be {kind} without transparency")
+        return _GREY_SCALES.get(file.mode, 255.0)
+    if colour and file.mode in ("YCbCr", "CMYK", "LAB", "HSV"):
+        raise InputError(
+            f"{name} must be a grey or RGB image, got colour in mode {file.mode}; "
+            "convert it first, for instance with Pillow's convert('RGB')"
         )
     if file.mode in ("RGB", "P", "YCbCr", "CMYK", "LAB", "HSV"):
         raise InputError(
-            f"{name} must be a grey image, got colour (mode {file.mode}); "
-            "convert it to grey first, for instance with Pillow's convert('L')"
+            f"{name} must be a grey image, got colour (mode {file.mode}), where only "
+            "luminance is meant; convert it to grey first, for instance with "
+            "Pillow's convert('L')"
         )
     raise InputError(
-        f"{name} must be an 8-bit or 16-bit grey image, got Pillow mode {file.mode}"
+        f"{name} must be an 8-bit or 16-bit {kind} image, got Pillow mode {file.mode}"
     )
 
 
@@ -182,13 +196,13 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def write_image(path: str | os.PathLike[str], image: Any) -> None:
-    """Write an image in [0, 1] as an 8-bit grey file, all or nothing.
+    """Write an image in [0, 1] as an 8-bit grey or colour file, all or nothing.
 
     Parameters
     ----------
     path : path-like
         Where to write it; the ending chooses the format (PNG, TIFF or BMP).
-    image : array_like, shape (H, W)
+    image : array_like, shape (H, W) or (H, W, 3)
         Floats in [0, 1] or unsigned integers; see
         :func:`fusionlib.validation.as_image`.
 
@@ -199,6 +213,7 @@ def write_image(path: str | os.PathLike[str], image: Any) -> None:
     """
     path = Path(path)
     check_writable(path)
-    pixels = to_uint8(as_image(image))
+    checked = as_colour(image) if is_colour(image) else as_image(image)
+    pixels = to_uint8(checked)
     with atomic_path(path) as temporary:
         PILImage.fromarray(pixels).save(temporary, format=WRITABLE[path.suffix.lower()])

@@ -19,6 +19,7 @@ from .errors import InputError
 __all__ = [
     "MAX_PIXELS",
     "Image",
+    "as_colour",
     "as_image",
     "as_sources",
     "check_choice",
@@ -26,6 +27,7 @@ __all__ = [
     "check_positive_int",
     "check_same_shape",
     "check_size",
+    "is_colour",
 ]
 
 Image = NDArray[np.float64]
@@ -93,7 +95,7 @@ def as_image(value: Any, name: str = "image") -> Image:
         ) from error
     if array.ndim != 2:
         hint = (
-            "; convert colour to grey first"
+            "; convert colour to grey first, as fusionlib.colour.luminance does"
             if array.ndim == 3 and array.shape[-1] in (3, 4)
             else ""
         )
@@ -101,6 +103,45 @@ def as_image(value: Any, name: str = "image") -> Image:
             f"{name} must be a 2-D grey image, got an array of shape "
             f"{array.shape}{hint}"
         )
+    return _as_unit(array, name)
+
+
+def is_colour(value: Any) -> bool:
+    """Return whether a value has the shape (H, W, 3) of a colour image."""
+    return getattr(value, "ndim", 0) == 3 and value.shape[-1] == 3
+
+
+def as_colour(value: Any, name: str = "image") -> Image:
+    """Return a colour image as a float64 array in [0, 1].
+
+    Parameters
+    ----------
+    value : array_like, shape (H, W, 3)
+        Red, green and blue, of the types that :func:`as_image` takes.
+    name : str, optional
+        What to call the argument in messages.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W, 3), float64
+        The image. It may share memory with ``value``.
+
+    Raises
+    ------
+    InputError
+        If the shape is another, or as :func:`as_image`.
+    """
+    array = np.asarray(value)
+    if not is_colour(array):
+        raise InputError(
+            f"{name} must be a colour image of shape (H, W, 3), got an array of "
+            f"shape {array.shape}"
+        )
+    return _as_unit(array, name)
+
+
+def _as_unit(array: NDArray[Any], name: str) -> Image:
+    """Check size, type and range of an image and return it as float64."""
     check_size(array.shape[0], array.shape[1], name)
     if array.dtype in _INTEGER_SCALES:
         return array / _INTEGER_SCALES[array.dtype]
@@ -125,7 +166,7 @@ def check_same_shape(images: Sequence[Image], names: Sequence[str]) -> None:
 
     Parameters
     ----------
-    images : sequence of arrays, shape (H, W)
+    images : sequence of arrays, shape (H, W) or (H, W, 3)
         The images.
     names : sequence of str
         What to call each of them.
@@ -135,9 +176,9 @@ def check_same_shape(images: Sequence[Image], names: Sequence[str]) -> None:
     InputError
         If a size differs from the first one.
     """
-    first = images[0].shape
+    first = images[0].shape[:2]
     for image, name in zip(images[1:], names[1:], strict=True):
-        if image.shape != first:
+        if image.shape[:2] != first:
             raise InputError(
                 f"{names[0]} and {name} must have the same size, got "
                 f"{first[0]}x{first[1]} and {image.shape[0]}x{image.shape[1]} "

@@ -75,10 +75,12 @@ def bad_files(folder, grey):
         "greyalpha": (Image.fromarray(np.dstack([GREY, GREY]), "LA"), "alpha channel"),
         "bilevel": (Image.fromarray(GREY > 99), "mode 1"),
         "palette": (Image.fromarray(GREY).convert("P"), "got colour"),
+        "cmyk": (Image.fromarray(rgb).convert("CMYK"), "got colour|mode CMYK"),
     }
     for name, (image, message) in images.items():
-        image.save(folder / f"{name}-source.png")
-        yield name, (folder / f"{name}-source.png").read_bytes(), message
+        ending = "tif" if image.mode == "CMYK" else "png"
+        image.save(folder / f"{name}-source.{ending}")
+        yield name, (folder / f"{name}-source.{ending}").read_bytes(), message
 
 
 def test_bad_files_get_one_clear_sentence(tmp_path, grey):
@@ -89,6 +91,36 @@ def test_bad_files_get_one_clear_sentence(tmp_path, grey):
             read_image(path, "IR")
         assert str(caught.value).startswith("IR"), name
         assert "\n" not in str(caught.value)
+
+
+def test_colour_is_read_where_it_is_asked_for(tmp_path):
+    """RGB and palette files; alpha and print colours are refused all the same."""
+    rgb = np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])
+    Image.fromarray(rgb).save(tmp_path / "rgb.png")
+    read = read_image(tmp_path / "rgb.png", colour=True)
+    assert np.array_equal(read, rgb / 255)
+    quantised = Image.fromarray(rgb).quantize(16)
+    quantised.save(tmp_path / "palette.png")
+    read = read_image(tmp_path / "palette.png", colour=True)
+    assert np.array_equal(read, np.asarray(quantised.convert("RGB")) / 255)
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    assert read_image(tmp_path / "grey.png", colour=True).shape == GREY.shape
+    refused = {
+        "alpha.png": (np.dstack([rgb, GREY]), "RGBA", "grey or colour without"),
+        "clear.png": (rgb, "RGB", "without transparency"),
+        "print.tif": (np.dstack([rgb, GREY]), "CMYK", "grey or RGB image"),
+    }
+    for name, (pixels, mode, message) in refused.items():
+        options = {"transparency": (0, 0, 0)} if name == "clear.png" else {}
+        Image.fromarray(pixels, mode).save(tmp_path / name, **options)
+        with pytest.raises(InputError, match=message):
+            read_image(tmp_path / name, colour=True)
+
+
+def test_colour_is_written_and_read_back(tmp_path):
+    rgb = np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])
+    write_image(tmp_path / "rgb.png", rgb / 255)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "rgb.png")), rgb)
 
 
 def test_missing_file_and_folder(tmp_path):

@@ -19,7 +19,8 @@ def add_parser(subparsers: Any) -> None:
         "evaluate",
         help="compute metrics of a fused image",
         description="Compute metrics of a fused image, which comes last, against its "
-        "sources: 8-bit grey files of one size.",
+        "sources: 8-bit files of one size. Metrics are defined on grey images; of "
+        "colour files, --luminance takes the luminance.",
     )
     parser.add_argument(
         "images",
@@ -38,6 +39,11 @@ def add_parser(subparsers: Any) -> None:
         default="published",
         help="published: what the released evaluation computes (default); exact: the "
         "same without the effects of rounding",
+    )
+    parser.add_argument(
+        "--luminance",
+        action="store_true",
+        help="accept colour files and use their luminance (BT.601)",
     )
     parser.add_argument(
         "--json",
@@ -63,14 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
         names = check_names([name.strip() for name in arguments.metrics.split(",")])
     check_choice(arguments.convention, "convention", CONVENTIONS)
     titles = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths))), "FUSED"]
-    images = [_read(path, title) for path, title in zip(paths, titles, strict=True)]
+    images = [
+        _read(path, title, arguments.luminance)
+        for path, title in zip(paths, titles, strict=True)
+    ]
     check_same_shape(images, paths)
     *sources, fused = images
     values = evaluate(fused, sources, metrics=names, convention=arguments.convention)
 
     if arguments.json:
         numbers = {n: v if math.isfinite(v) else None for n, v in values.items()}
-        print_json({**numbers, "convention": arguments.convention})
+        record = {**numbers, "convention": arguments.convention}
+        if arguments.luminance:
+            record["computed_on"] = "luminance"
+        print_json(record)
     else:
         arrows = {"higher": "higher is better", "lower": "lower is better"}
         rows = [
@@ -79,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print(table(("METRIC", "VALUE", "", "WHAT"), rows))
         print(f"convention: {arguments.convention}")
+        if arguments.luminance:
+            print("computed on the luminance Y of YCbCr (BT.601, full range)")
     if names is None and len(values) < len(METRICS):
         height, width = fused.shape
         left_out = ", ".join(
@@ -93,18 +107,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: str, title: str) -> Any:
+def _read(path: str, title: str, colour: bool) -> Any:
     """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
     from PIL import Image
 
+    from ..colour import luminance
     from ..io import read_image
 
-    image = read_image(path, title)
+    image = read_image(path, title, colour=colour)
     with Image.open(path) as file:
         mode = file.mode
-    if mode != "L":
+    if mode not in ("L", "RGB", "P"):
         raise InputError(
             f"{title} ({path}) must be an 8-bit grey image, got 16 bits per pixel "
             f"(mode {mode}); the metrics are defined on 8-bit levels"
         )
-    return image
+    return luminance(image)

@@ -18,8 +18,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "fuse",
         help="fuse registered images",
-        description="Fuse registered grey images of one size, 8-bit or 16-bit, into "
-        "an 8-bit image.",
+        description="Fuse registered images of one size into an 8-bit image. Sources "
+        "are grey, 8-bit or 16-bit; one of them may be in 8-bit colour: its luminance "
+        "(BT.601) is fused, its chroma kept, and the result is in colour.",
     )
     parser.add_argument(
         "sources",
@@ -48,8 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     if len(paths) < 2:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
     names = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
-    images = [read_image(p, name) for p, name in zip(paths, names, strict=True)]
-    _check_sizes(images, paths)
+    images = [
+        read_image(path, name, colour=True)
+        for path, name in zip(paths, names, strict=True)
+    ]
+    _check(images, paths)
 
     from ..fusion import fuse
 
@@ -65,8 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_sizes(images: list[Any], paths: list[str]) -> None:
-    """Name the files, not their positions, when sizes differ."""
+def _check(images: list[Any], paths: list[str]) -> None:
+    """Name the files, not their positions, when sizes or colours do not fit."""
+    from ..colour import split_sources
     from ..validation import check_same_shape
 
     check_same_shape(images, [str(path) for path in paths])
+    split_sources(images, [str(path) for path in paths])
