@@ -23,6 +23,7 @@ from .weight_maps import upsample, weights_from_activity
 if TYPE_CHECKING:
     import os
 
+    from .features import Network
     from .weights import VGGWeights
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "fuse_candidate",
     "reconstruct",
     "select",
+    "weigh_details",
 ]
 
 
@@ -155,6 +157,35 @@ def fuse_candidate(weight_map: Image, details: Image) -> Image:
     return np.einsum("khw,khw->hw", weight_map, details)
 
 
+def weigh_details(
+    activity: Mapping[str, Image], details: Image, config: FusionConfig
+) -> tuple[dict[str, Image], dict[str, Image], dict[str, Image]]:
+    """Go from activities to candidates, equations (6) to (9), layer by layer.
+
+    Parameters
+    ----------
+    activity : mapping of str to numpy.ndarray, shape (K, h, w)
+        Initial activity maps C by layer.
+    details : numpy.ndarray, shape (K, H, W)
+        Detail contents.
+    config : FusionConfig
+        Radius and upsampling.
+
+    Returns
+    -------
+    C_hat, W, F_d_i : dict of str to numpy.ndarray
+        Final activity maps, initial weight maps, and candidates, by layer.
+    """
+    C_hat, W, F_d_i = {}, {}, {}
+    shape = details.shape[1], details.shape[2]
+    for name, initial in activity.items():
+        C_hat[name] = block_average(initial, config.radius)
+        W[name] = weights_from_activity(C_hat[name])
+        grown = upsample(W[name], layer(name).stride, shape, config.upsampling)
+        F_d_i[name] = fuse_candidate(grown, details)
+    return C_hat, W, F_d_i
+
+
 def select(candidates: Image, selection: str = "max") -> tuple[Image, NDArray[np.intp]]:
     """Return the fused detail content and where it came from, equation (10).
 
@@ -251,31 +282,14 @@ def fuse(
     C = dict(activities(I_d, network, config))
     clock.lap("features")
 
-    C_hat, W, F_d_i = {}, {}, {}
-    for name, activity in C.items():
-        C_hat[name] = block_average(activity, config.radius)
-        W[name] = weights_from_activity(C_hat[name])
-        grown = upsample(W[name], layer(name).stride, F_b.shape, config.upsampling)
-        F_d_i[name] = fuse_candidate(grown, I_d)
+    C_hat, W, F_d_i = weigh_details(C, I_d, config)
     clock.lap("weights")
 
     F_d, winner = select(np.stack(list(F_d_i.values())), config.selection)
     F = reconstruct(F_b, F_d)
     clock.lap("reconstruction")
 
-    provenance = {
-        "version": __version__,
-        "preset": config.preset_name,
-        "config": config.as_dict(),
-        "weights": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "source": loaded.source,
-            "trained": loaded.trained,
-            "partial": loaded.partial,
-        },
-        "device": str(network.device),
-        "precision": network.precision,
+    provenance = describe(config, loaded, network) | {
         "shape": list(F.shape),
         "sources": len(images),
         "colour_source": coloured,
@@ -285,6 +299,26 @@ def fuse(
         np.stack(images), I_b, I_d, F_b, C, C_hat, W, F_d_i, F_d, winner, F,
         config, provenance, chroma,
     )  # fmt: skip
+
+
+def describe(
+    config: FusionConfig, weights: VGGWeights, network: Network
+) -> dict[str, Any]:
+    """Return what made a result, in a form that JSON can hold."""
+    return {
+        "version": __version__,
+        "preset": config.preset_name,
+        "config": config.as_dict(),
+        "weights": {
+            "name": weights.name,
+            "sha256": weights.sha256,
+            "source": weights.source,
+            "trained": weights.trained,
+            "partial": weights.partial,
+        },
+        "device": str(network.device),
+        "precision": network.precision,
+    }
 
 
 class _Clock:
