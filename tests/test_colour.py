@@ -77,7 +77,7 @@ def test_no_more_chroma_is_lost_than_must_be():
 def saturated():
     """Patches of full colour beside each other, and an infrared disc across them."""
     rows, columns = np.mgrid[:72, :96]
-    rgb = CORNERS[(columns // 12 + rows // 24) % 8, 0] * 0.9 + 0.05
+    rgb = CORNERS[(columns // 12 + rows // 24) % 8, 0] * [0.9, 0.6, 0.75] + 0.05
     infrared = 0.05 + 0.9 * (np.hypot(rows - 36, columns - 50) < 22)
     return infrared, rgb
 
