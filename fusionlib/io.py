@@ -18,12 +18,12 @@ from PIL import UnidentifiedImageError
 from .errors import InputError
 from .validation import Image, as_colour, as_image, check_size, is_colour
 
-__all__ = ["atomic_path", "read_image", "to_uint8", "write_image"]
+__all__ = ["atomic_path", "read_image", "read_pixels", "to_uint8", "write_image"]
 
 #: Formats that keep the pixels, by file ending.
 WRITABLE = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 
-_GREY_SCALES = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0}
+_GREY = ("L", "I;16", "I;16B", "I;16L")
 
 
 def read_image(
@@ -53,6 +53,25 @@ def read_image(
         from its header, before memory is allocated), is not plain grey (nor, with
         ``colour``, plain colour), or has an alpha channel.
     """
+    pixels = read_pixels(path, name, colour=colour)
+    return pixels / float(np.iinfo(pixels.dtype).max)
+
+
+def read_pixels(
+    path: str | os.PathLike[str], name: str = "image", *, colour: bool = False
+) -> NDArray[Any]:
+    """Read an image file as it is stored: like :func:`read_image`, but unscaled.
+
+    Returns
+    -------
+    numpy.ndarray, uint8 or uint16
+        The pixels; an eighth or a quarter of the memory of :func:`read_image`.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_image`.
+    """
     path = Path(path)
     if not path.is_file():
         what = "is a folder, not an image" if path.is_dir() else "does not exist"
@@ -63,10 +82,10 @@ def read_image(
             warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)
             with PILImage.open(path) as file:
                 check_size(file.height, file.width, f"{name} ({path})")
-                scale = _white(file, f"{name} ({path})", colour)
+                _check_mode(file, f"{name} ({path})", colour)
                 file.verify()  # checksums to the end; the file is closed after it
             with PILImage.open(path) as file:
-                is_grey = file.mode in _GREY_SCALES
+                is_grey = file.mode in _GREY
                 pixels = np.asarray(file if is_grey else file.convert("RGB"))
     except InputError:
         raise
@@ -80,21 +99,21 @@ def read_image(
         raise InputError(f"{name}: {path} cannot be read (permission denied)") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise InputError(f"{name}: {path} is damaged or cut short ({error})") from None
-    return pixels.astype(np.float64) / scale
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
-def _white(file: PILImage.Image, name: str, colour: bool) -> float:
-    """Return the value of white for a file that is accepted, or say what it is."""
+def _check_mode(file: PILImage.Image, name: str, colour: bool) -> None:
+    """Accept a file that is grey, or in colour if that is asked for."""
     kind = "grey or colour" if colour else "grey"
     if file.mode in ("LA", "La", "RGBA", "PA", "RGBa"):
         raise InputError(
             f"{name} must be {kind} without transparency, got an alpha channel "
             f"(mode {file.mode}); flatten it first"
         )
-    if file.mode in _GREY_SCALES or (colour and file.mode in ("RGB", "P")):
+    if file.mode in _GREY or (colour and file.mode in ("RGB", "P")):
         if "transparency" in file.info:
             raise InputError(f"{name} must be {kind} without transparency")
-        return _GREY_SCALES.get(file.mode, 255.0)
+        return
     if colour and file.mode in ("YCbCr", "CMYK", "LAB", "HSV"):
         raise InputError(
             f"{name} must be a grey or RGB image, got colour in mode {file.mode}; "
@@ -213,7 +232,9 @@ def write_image(path: str | os.PathLike[str], image: Any) -> None:
     """
     path = Path(path)
     check_writable(path)
-    checked = as_colour(image) if is_colour(image) else as_image(image)
-    pixels = to_uint8(checked)
+    if getattr(image, "dtype", None) == np.uint8 and image.ndim == 2 and image.size:
+        pixels = image  # a large image is not taken through floats
+    else:
+        pixels = to_uint8(as_colour(image) if is_colour(image) else as_image(image))
     with atomic_path(path) as temporary:
         PILImage.fromarray(pixels).save(temporary, format=WRITABLE[path.suffix.lower()])

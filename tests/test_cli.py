@@ -50,6 +50,15 @@ def test_fuse_writes_what_the_library_computes(pair, tmp_path, capsys):
     assert record["seconds"]["total"] >= record["seconds"]["features"]
 
 
+def test_a_memory_budget_gives_the_same_image(pair, tmp_path, capsys):
+    out, tiled = tmp_path / "out.png", tmp_path / "tiled.png"
+    assert main(fuse_args(*pair, out=out)) == 0
+    extra = ("--max-memory", "1GB", "--json")
+    assert main(fuse_args(*pair, out=tiled, extra=extra)) == 0
+    assert json.loads(capsys.readouterr().out)["tiles"] == 1
+    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tiled)))
+
+
 def test_a_quiet_run_prints_nothing(pair, tmp_path, capsys):
     assert main(fuse_args(*pair[:2], out=tmp_path / "x.png")) == 0
     captured = capsys.readouterr()
@@ -140,6 +149,8 @@ def test_other_bad_input_is_refused(pair, tmp_path, capsys):
         (pair, ("--weights", pair[0]), "must end in one of"),
         (pair, ("--device", "tpu"), "device must be one of"),
         (pair, ("--input-scale", "0"), "input_scale must be"),
+        (pair, ("--max-memory", "lots"), "max_memory must be"),
+        (pair, ("--precision", "fp8"), "precision must be"),
     ]
     for sources, extra, message in cases:
         line = refused(capsys, fuse_args(*sources, out=out, extra=extra), out)

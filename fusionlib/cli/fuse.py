@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .options import add_fusion_options, fusion_config, print_json
+from .options import add_fusion_options, fusion_config, is_terminal, print_json
 
 __all__ = ["add_parser"]
 
@@ -33,6 +33,11 @@ def add_parser(subparsers: Any) -> None:
     )
     add_fusion_options(parser)
     parser.add_argument(
+        "--max-memory",
+        metavar="1GB",
+        help="work tile by tile within this much memory (grey sources)",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print provenance as JSON on stdout"
     )
     parser.set_defaults(run=run)
@@ -40,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
-    from ..io import check_writable, read_image, write_image
+    from ..io import check_writable, read_image, read_pixels, write_image
 
     start = time.perf_counter()
     config = fusion_config(arguments)
@@ -49,24 +54,48 @@ def run(arguments: argparse.Namespace) -> int:
     if len(paths) < 2:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
     names = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+    # Large images are not held as floats.
+    read = read_image if arguments.max_memory is None else read_pixels
     images = [
-        read_image(path, name, colour=True)
-        for path, name in zip(paths, names, strict=True)
+        read(path, name, colour=True) for path, name in zip(paths, names, strict=True)
     ]
     _check(images, paths)
+    options = {
+        "config": config,
+        "weights": arguments.weights,
+        "device": arguments.device,
+    }
+    if arguments.max_memory is None:
+        from ..fusion import fuse
 
-    from ..fusion import fuse
-
-    result = fuse(
-        images, config=config, weights=arguments.weights, device=arguments.device
-    )
-    write_image(arguments.output, result.image)
+        result = fuse(images, **options)
+        image, provenance = result.image, result.provenance
+    else:
+        image, provenance = _fuse_large(images, arguments.max_memory, options)
+    write_image(arguments.output, image)
     if arguments.json:
-        provenance = result.provenance
-        provenance["seconds"]["total"] = round(time.perf_counter() - start, 6)
+        seconds = round(time.perf_counter() - start, 6)
+        provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}
         files = {"inputs": paths, "output": str(Path(arguments.output))}
         print_json(files | provenance)
     return 0
+
+
+def _fuse_large(
+    images: list[Any], max_memory: str, options: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Fuse tile by tile, with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    from ..tiling import fuse_large
+
+    with tqdm(unit="tile", disable=not is_terminal()) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return fuse_large(images, max_memory=max_memory, progress=show, **options)
 
 
 def _check(images: list[Any], paths: list[str]) -> None:
