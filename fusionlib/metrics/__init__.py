@@ -21,7 +21,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..validation import check_choice
-from ._common import CONVENTIONS, prepare
+from ._common import CONVENTIONS, parallel_map, prepare
 from .fidelity import psnr, vif_fusion
 from .fmi import fmi, fmi_dct, fmi_edge, fmi_gradient, fmi_map, fmi_pixel, fmi_w
 from .gradient import EdgePreservation, edge_preservation, l_abf, n_abf, q_abf
@@ -518,14 +518,17 @@ def evaluate(
         side = min(fused.shape)
         names = [name for name, metric in METRICS.items() if metric.smallest <= side]
     conventions = {n: convention or METRICS[n].default_convention for n in names}
-    edges: dict[str, EdgePreservation] = {}
-    values = {}
-    for name in names:
-        used = conventions[name]
-        if name in _EDGE_METRICS:  # three sums over the same maps
-            if used not in edges:
-                edges[used] = edge_preservation(fused, images, convention=used)
-            values[name] = float(getattr(edges[used], name.lower()))
-        else:
-            values[name] = METRICS[name](fused, images, convention=used)
+
+    def compute(name: str) -> EdgePreservation | float:
+        if name == "edges":  # three sums over the same maps
+            used = convention or CONVENTIONS[0]
+            return edge_preservation(fused, images, convention=used)
+        return METRICS[name](fused, images, convention=conventions[name])
+
+    tasks = list(dict.fromkeys("edges" if n in _EDGE_METRICS else n for n in names))
+    results = dict(zip(tasks, parallel_map(compute, tasks), strict=True))
+    values = {
+        n: getattr(results["edges"], n.lower()) if n in _EDGE_METRICS else results[n]
+        for n in names
+    }
     return MetricValues(values, conventions)
