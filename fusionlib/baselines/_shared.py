@@ -62,7 +62,14 @@ def in_range(image: Image) -> Image:
 
 
 def cpu_count() -> int:
-    """Return the number of processors that this process may use."""
+    """Return how many threads to use.
+
+    The processors that this process may use, or fewer where ``OMP_NUM_THREADS``
+    says so, as for the libraries underneath.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(processors, int(limit)) if limit.isdigit() and int(limit) else processors

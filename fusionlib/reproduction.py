@@ -1,0 +1,626 @@
+"""The paper's evaluation, computed again: Tables I and II, and Figure 7.
+
+Each task is one method on one pair. It ends by writing the fused image and then, by
+renaming, a small JSON file with its metrics; a task whose file is there, made with
+the same inputs and settings, is not computed again. So a run can be stopped or
+killed at any time, and loses at most the tasks in progress.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._version import __version__
+from .errors import InputError
+from .io import atomic_path, read_image, to_uint8, write_image
+from .validation import check_choice, check_positive_int
+
+__all__ = [
+    "DEFAULT_METHODS",
+    "METRICS",
+    "Published",
+    "Task",
+    "draw_figure_7",
+    "method_names",
+    "published_table_1",
+    "published_table_2",
+    "read_records",
+    "reproduce",
+    "run_task",
+    "table_1",
+    "table_2",
+    "write_tables",
+]
+
+logger = logging.getLogger(__name__)
+
+#: Columns of the paper's tables, in their order.
+DEFAULT_METHODS = ("cbf", "wls", "jsr", "jsrsd", "convsr", "proposed")
+
+#: Rows of Table I.
+METRICS = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf")
+
+#: Methods whose released evaluation differs from the method itself.
+_PUBLISHED = {
+    "jsr": {"convention": "published"},
+    "jsrsd": {"convention": "published"},
+}
+
+#: Methods that share one dictionary learned from the pair.
+_LEARNING = ("jsr", "jsrsd")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number as it is printed.
+
+    Attributes
+    ----------
+    text : str
+        Its digits.
+    """
+
+    text: str
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.text)
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals are printed."""
+        return len(self.text.partition(".")[2])
+
+    def agrees(self, ours: float) -> bool:
+        """Return whether a value rounds to the printed digits."""
+        return f"{ours:.{self.decimals}f}" == self.text
+
+
+def _reference(name: str) -> list[dict[str, str]]:
+    """Read a table that ships, without its first line, which says where it is from."""
+    file = resources.files(__package__) / "reference_tables" / name
+    lines = file.read_text("utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def published_table_1() -> dict[str, dict[str, Published]]:
+    """Return Table I of the paper: means over the 21 pairs, by metric and method."""
+    return {
+        row["metric"]: {m: Published(row[m]) for m in DEFAULT_METHODS}
+        for row in _reference("table1_means.csv")
+    }
+
+
+def published_table_2() -> dict[int, dict[str, Published]]:
+    """Return Table II of the paper: N_abf by pair number and method."""
+    return {
+        int(row["image"]): {m: Published(row[m]) for m in DEFAULT_METHODS}
+        for row in _reference("table2_nabf.csv")
+    }
+
+
+def method_names() -> list[str]:
+    """Return the names that can be reproduced: the paper's method and all others."""
+    from .baselines import list_methods
+
+    return ["proposed", *list_methods()]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One method on one pair.
+
+    Attributes
+    ----------
+    method : str
+        One of :func:`method_names`.
+    number : int
+        Number of the real pair, 1 to 21.
+    output : pathlib.Path
+        Folder of the whole run.
+    weights : str or None
+        Weights of the paper's method; see :func:`fusionlib.weights.load_weights`.
+    weights_label : str
+        Their name and what is unusual about them, empty for other methods.
+    weights_sha256 : str
+        Digest of their values, empty for other methods.
+    dictionary : pathlib.Path or None
+        Dictionary file for the methods that take one.
+    """
+
+    method: str
+    number: int
+    output: Path
+    weights: str | None = None
+    weights_label: str = ""
+    weights_sha256: str = ""
+    dictionary: Path | None = None
+
+    @property
+    def image_path(self) -> Path:
+        """Where the fused image is written."""
+        return self.output / "fused" / f"{self.method}{self.number}.png"
+
+    @property
+    def record_path(self) -> Path:
+        """Where the metrics and their provenance are written."""
+        return self.output / "records" / f"{self.method}{self.number}.json"
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the result depends on, in a form that JSON keeps."""
+        from .data import data_dir
+
+        folder = data_dir()
+        settings: dict[str, Any] = {
+            "version": __version__,
+            "method": self.method,
+            "image": self.number,
+            "sources_sha256": [
+                _sha256(folder / f"{band}{self.number}.png") for band in ("IR", "VIS")
+            ],
+            "parameters": _PUBLISHED.get(self.method, {}),
+        }
+        if self.method == "proposed":
+            settings["parameters"] = {"preset": "released", "precision": "fp32"}
+            settings["weights"] = self.weights_label
+            settings["weights_sha256"] = self.weights_sha256
+        if self.dictionary is not None:
+            settings["dictionary"] = self.dictionary.name
+            settings["dictionary_sha256"] = _sha256(self.dictionary)
+        elif self.method in _LEARNING:
+            settings["dictionary"] = "learned from the pair"
+        elif self.method == "convsr":
+            settings["dictionary"] = "shipped"
+        return settings
+
+    @property
+    def learned_path(self) -> Path:
+        """Where a dictionary learned from the pair is kept."""
+        return self.output / "dictionaries" / f"learned{self.number}.safetensors"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _finished(task: Task, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the record of a task that is done with these settings, else None."""
+    try:
+        record = json.loads(task.record_path.read_text("utf-8"))
+        same = record["settings"] == settings
+        if same and record["image_sha256"] == _sha256(task.image_path):
+            return record
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def run_task(task: Task) -> dict[str, Any]:
+    """Fuse, write the image, evaluate it as written, and write the record.
+
+    Parameters
+    ----------
+    task : Task
+        What to do.
+
+    Returns
+    -------
+    dict
+        ``settings``, ``values`` (the metrics by name, published convention),
+        ``seconds`` of the fusion, and ``image_sha256``.
+
+    Raises
+    ------
+    InputError
+        If the pair, the weights or the dictionary cannot be used.
+    """
+    from .data import load_pair
+    from .metrics import evaluate
+
+    sources = load_pair(task.number).sources
+    settings = task.settings()
+    start = time.perf_counter()
+    fused = _fuse(task, sources)
+    seconds = time.perf_counter() - start
+    for path in (task.image_path, task.record_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # The values are of the image as it is stored: on 8-bit levels.
+    write_image(task.image_path, to_uint8(fused))
+    values = evaluate(
+        read_image(task.image_path), sources, metrics=METRICS, convention="published"
+    )
+    record = {
+        "settings": settings,
+        "values": {name: float(values[name]) for name in METRICS},
+        "seconds": round(seconds, 2),
+        "image_sha256": _sha256(task.image_path),
+    }
+    with atomic_path(task.record_path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    return record
+
+
+def _fuse(task: Task, sources: Sequence[Any]) -> Any:
+    if task.method == "proposed":
+        from .config import FusionConfig
+        from .fusion import fuse
+        from .weights import WeightsWarning
+
+        config = FusionConfig.preset("released", precision="fp32")
+        with warnings.catch_warnings():
+            # What is unusual about the weights was said when the run began.
+            warnings.simplefilter("ignore", WeightsWarning)
+            result = fuse(sources, config=config, weights=task.weights, device="cpu")
+        return result.image
+    from .baselines import get_method
+
+    method = get_method(task.method)
+    parameters: dict[str, Any] = dict(_PUBLISHED.get(task.method, {}))
+    if task.dictionary is not None:
+        parameters["dictionary"] = task.dictionary
+    elif task.method in _LEARNING:
+        parameters["dictionary"] = _learned(task, sources)
+    return method.function(sources, **parameters)
+
+
+def _learned(task: Task, sources: Sequence[Any]) -> Any:
+    """Return the dictionary of a pair, learned once for the methods that share it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file, save_file
+
+    from .baselines.jsr import learn_patch_dictionary
+
+    key = hashlib.sha256(b"".join(source.tobytes() for source in sources)).hexdigest()
+    try:
+        return load_file(task.learned_path)[key]
+    except (OSError, KeyError, SafetensorError):
+        dictionary = np.ascontiguousarray(learn_patch_dictionary(sources))
+    task.learned_path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(task.learned_path) as temporary:
+        save_file({key: dictionary}, temporary)
+    return dictionary
+
+
+def _dictionary(method: str, number: int, folder: Path | None) -> Path | None:
+    """Return the authors' dictionary file for a method, if the folder has it."""
+    if folder is None:
+        return None
+    if method in ("jsr", "jsrsd"):
+        path = folder / "jsr_dictionaries" / f"D_unit7_im{number}.dat"
+    elif method == "convsr":
+        path = folder / "convsr_dictionary.mat"
+    else:
+        return None
+    return path if path.is_file() else None
+
+
+def reproduce(
+    output: str | os.PathLike[str],
+    *,
+    methods: Iterable[str] | None = None,
+    numbers: Iterable[int] | None = None,
+    weights: str | None = None,
+    dictionaries: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> list[str]:
+    """Run methods on real pairs and write images, tables and Figure 7.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder to write to; what is finished there is not computed again.
+    methods : iterable of str, optional
+        Names from :func:`method_names`; the paper's six by default.
+    numbers : iterable of int, optional
+        Numbers of pairs; all 21 by default.
+    weights : str, optional
+        Weights of the paper's method; see :func:`fusionlib.weights.load_weights`.
+    dictionaries : path-like, optional
+        Folder with ``convsr_dictionary.mat`` and ``jsr_dictionaries``; without it,
+        or for files that it lacks, ConvSR uses the dictionary that ships, and JSR
+        and JSRSD learn one from the pair.
+    workers : int, optional
+        Number of processes; one a processor by default.
+    progress : bool, optional
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    list of str
+        One line for each task that failed; the others are done.
+
+    Raises
+    ------
+    InputError
+        If an argument is not valid or a pair is not on this machine.
+    """
+    from .data import NUMBERS, load_pair
+
+    output = Path(output)
+    names = list(dict.fromkeys(DEFAULT_METHODS if methods is None else methods))
+    for name in names:
+        check_choice(name, "methods", method_names())
+    wanted = sorted(set(NUMBERS if numbers is None else numbers))
+    for number in wanted:
+        if check_positive_int(number, "images") not in NUMBERS:
+            raise InputError(f"images must be numbers from 1 to 21, got {number}")
+        load_pair(number)
+    if not names or not wanted:
+        raise InputError("methods and images must not be empty")
+    folder = None if dictionaries is None else Path(dictionaries)
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"dictionaries: folder {folder} does not exist")
+    label = digest = ""
+    if "proposed" in names:
+        from .weights import load_weights
+
+        loaded = load_weights(weights)
+        label, digest = loaded.label, loaded.sha256
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"output: cannot make folder {output} ({error.strerror})"
+        ) from None
+
+    tasks = [
+        Task(
+            name,
+            number,
+            output,
+            weights if name == "proposed" else None,
+            label if name == "proposed" else "",
+            digest if name == "proposed" else "",
+            _dictionary(name, number, folder),
+        )
+        for number in wanted
+        for name in names
+    ]
+    todo = [task for task in tasks if _finished(task, task.settings()) is None]
+    logger.info("reproduce: %d of %d tasks to do", len(todo), len(tasks))
+    failures = list(_run_all(todo, len(tasks), workers, progress))
+    write_tables(output)
+    return failures
+
+
+def _run_all(
+    todo: Sequence[Task], total: int, workers: int | None, progress: bool
+) -> Iterator[str]:
+    """Run tasks in processes, and yield a line for each that fails."""
+    from tqdm import tqdm
+
+    count = check_positive_int(workers or os.cpu_count() or 1, "workers")
+    bar = tqdm(
+        total=total, initial=total - len(todo), disable=not progress, unit="image"
+    )
+    if not todo:
+        bar.close()
+        return
+    # Spawned, because a forked child must not use the threads of its parent.
+    with (
+        bar,
+        _one_thread_each(count),
+        ProcessPoolExecutor(
+            min(count, len(todo)), multiprocessing.get_context("spawn")
+        ) as pool,
+    ):
+        futures: dict[Future[Any], Task] = {}
+        try:
+            for task in todo:
+                futures[pool.submit(run_task, task)] = task
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None:
+                    task = futures[future]
+                    yield f"{task.method} on image {task.number}: {error}"
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _one_thread_each(workers: int) -> Iterator[None]:
+    """Let child processes share the processors instead of each taking all."""
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    saved = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = threads
+    try:
+        yield
+    finally:
+        if saved is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = saved
+
+
+def read_records(output: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the records of all finished tasks in a folder, by method and image."""
+    records = []
+    for path in Path(output, "records").glob("*.json"):
+        try:
+            records.append(json.loads(path.read_text("utf-8")))
+        except ValueError:
+            logger.warning("reproduce: %s is damaged and left out", path)
+    order = {
+        name: k for k, name in enumerate([*DEFAULT_METHODS, *method_names()][::-1])
+    }
+    return sorted(
+        records,
+        key=lambda r: (-order[r["settings"]["method"]], r["settings"]["image"]),
+    )
+
+
+def _values(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, Any]]:
+    """Return the metrics by method and image."""
+    found: dict[str, dict[int, Any]] = {}
+    for record in records:
+        settings = record["settings"]
+        found.setdefault(settings["method"], {})[settings["image"]] = record["values"]
+    return found
+
+
+def _difference(ours: float, published: Published | None) -> str:
+    if published is None:
+        return ""
+    # Adding zero makes a negative zero positive.
+    return f"{round(ours - published.value, 5) + 0.0:+.5f}"
+
+
+def table_1(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return our means beside those of Table I.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        As :func:`read_records` returns them.
+
+    Returns
+    -------
+    list of dict
+        ``metric``, ``method``, ``images`` (how many the mean is over), ``published``,
+        ``ours`` and ``difference``. The published mean is over 21 images, so there
+        is a difference only where ours is too.
+    """
+    printed = published_table_1()
+    rows = []
+    for metric in METRICS:
+        for method, values in _values(records).items():
+            ours = float(np.mean([v[metric] for v in values.values()]))
+            published = printed[metric].get(method)
+            complete = len(values) == 21
+            rows.append(
+                {
+                    "metric": metric,
+                    "method": method,
+                    "images": len(values),
+                    "published": published.text if published else "",
+                    "ours": f"{ours:.5f}",
+                    "difference": _difference(ours, published) if complete else "",
+                }
+            )
+    return rows
+
+
+def table_2(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return our N_abf beside that of Table II.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        As :func:`read_records` returns them.
+
+    Returns
+    -------
+    list of dict
+        ``image``, ``method``, ``published``, ``ours`` and ``difference``.
+    """
+    printed = published_table_2()
+    rows = []
+    for method, values in _values(records).items():
+        for image, value in values.items():
+            ours = value["N_abf"]
+            published = printed[image].get(method)
+            rows.append(
+                {
+                    "image": image,
+                    "method": method,
+                    "published": published.text if published else "",
+                    "ours": f"{ours:.5f}",
+                    "difference": _difference(ours, published),
+                }
+            )
+    return rows
+
+
+def write_tables(output: str | os.PathLike[str]) -> None:
+    """Write ``table1.csv``, ``table2.csv``, ``results.csv`` and ``figure7.png``.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder of a run; everything comes from its records.
+    """
+    output = Path(output)
+    records = read_records(output)
+    if not records:
+        return
+    results = [
+        {
+            "method": record["settings"]["method"],
+            "image": record["settings"]["image"],
+            **{name: f"{record['values'][name]:.7f}" for name in METRICS},
+            "seconds": record["seconds"],
+            "dictionary": record["settings"].get("dictionary", ""),
+            "weights": record["settings"].get("weights", ""),
+        }
+        for record in records
+    ]
+    _write_csv(output / "table1.csv", table_1(records))
+    _write_csv(output / "table2.csv", table_2(records))
+    _write_csv(output / "results.csv", results)
+    figure = draw_figure_7(table_2(records))
+    with atomic_path(output / "figure7.png") as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw_figure_7(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Draw N_abf of each image, ours as lines and the published values as dots.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        As :func:`table_2` returns them, or read from ``table2.csv``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, not registered with pyplot.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row["method"], []).append(row)
+    for k, (method, lines) in enumerate(grouped.items()):
+        colour = f"C{k}"
+        images = [int(row["image"]) for row in lines]
+        axes.plot(
+            images, [float(row["ours"]) for row in lines], color=colour, label=method
+        )
+        dots = [
+            (int(r["image"]), float(r["published"])) for r in lines if r["published"]
+        ]
+        if dots:
+            axes.plot(*zip(*dots, strict=True), "o", color=colour, markersize=3.5)
+    axes.set(xlabel="image", ylabel="$N_{abf}$", xticks=range(1, 22), ylim=(0, None))
+    axes.plot([], [], "o", color="grey", markersize=3.5, label="published")
+    axes.legend(ncols=4, fontsize="small", loc="upper center")
+    return figure

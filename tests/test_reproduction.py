@@ -1,0 +1,308 @@
+"""The paper's evaluation as a command: tables, resuming, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fusionlib import reproduction
+from fusionlib.baselines import METHODS
+from fusionlib.cli import main
+from fusionlib.errors import InputError
+from fusionlib.io import read_image, write_image
+from fusionlib.reproduction import (
+    Published,
+    Task,
+    published_table_1,
+    published_table_2,
+    read_records,
+    reproduce,
+    run_task,
+    table_1,
+    table_2,
+)
+
+
+@pytest.fixture
+def small_data(tmp_path, monkeypatch):
+    """Three small pairs under the names of real ones."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in (1, 2, 3):
+        for band in ("IR", "VIS"):
+            write_image(folder / f"{band}{number}.png", rng.uniform(size=(24, 28)))
+    monkeypatch.setenv("FUSIONLIB_DATA", str(folder))
+    monkeypatch.delenv("FUSIONLIB_REFERENCE", raising=False)
+    return folder
+
+
+def test_published_tables():
+    first, second = published_table_1(), published_table_2()
+    assert list(first) == ["FMI_dct", "FMI_w", "SSIM_a", "N_abf"]
+    assert list(second) == list(range(1, 22))
+    # The printed means of Table I are those of the printed columns of Table II.
+    for method, mean in first["N_abf"].items():
+        column = [row[method].value for row in second.values()]
+        assert len(column) == 21
+        assert np.mean(column) == pytest.approx(
+            mean.value, abs=1.1e-5 if mean.decimals == 5 else 1e-4
+        )
+    # The printed number that appears twice.
+    assert first["FMI_dct"]["convsr"].text == first["FMI_w"]["convsr"].text == "0.34640"
+
+
+def test_published_tables_are_those_of_the_reference(reference_folder):
+    with open(reference_folder / "table2_nabf.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            ours = published_table_2()[int(row.pop("image"))]
+            assert {m.lower(): v for m, v in row.items()} == {
+                m: v.text for m, v in ours.items()
+            }
+    with open(reference_folder / "table1_means.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            name = row.pop("metric").replace("Nabf", "N_abf")
+            ours = published_table_1()[name]
+            assert {m.lower(): v for m, v in row.items()} == {
+                m: v.text for m, v in ours.items()
+            }
+
+
+def test_agreement_is_to_the_printed_digits():
+    assert Published("0.0149").agrees(0.01494)
+    assert not Published("0.0149").agrees(0.01496)
+    assert Published("0.23167").agrees(0.2316686)
+    assert not Published("0.23167").agrees(0.231676)
+
+
+def record(method, image, value):
+    values = {"FMI_dct": 0.1, "FMI_w": 0.2, "SSIM_a": 0.3, "N_abf": value}
+    return {"settings": {"method": method, "image": image}, "values": values}
+
+
+def test_table_rows():
+    records = [record("cbf", 1, 0.23168), record("mean", 1, 0.0001)]
+    rows = table_2(records)
+    assert rows[0] == {
+        "image": 1,
+        "method": "cbf",
+        "published": "0.23167",
+        "ours": "0.23168",
+        "difference": "+0.00001",
+    }
+    assert rows[1]["published"] == rows[1]["difference"] == ""
+    means = table_1([record("cbf", n, 0.3) for n in range(1, 22)])
+    assert means[-1]["ours"] == "0.30000"
+    assert means[-1]["difference"] == "-0.01727"
+    # A mean over some of the images has no published counterpart.
+    assert table_1(records)[0]["difference"] == ""
+
+
+def test_run_writes_images_tables_and_figure(small_data, tmp_path):
+    output = tmp_path / "out"
+    failures = reproduce(output, methods=["mean", "cbf"], numbers=[2, 1], workers=2)
+    assert failures == []
+    fused = read_image(output / "fused" / "mean2.png")
+    sources = [read_image(small_data / f"{band}2.png") for band in ("IR", "VIS")]
+    assert np.abs(fused - np.mean(sources, axis=0)).max() <= 0.5 / 255 + 1e-12
+    with open(output / "table2.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["method"], row["image"]) for row in rows] == [
+        ("cbf", "1"), ("cbf", "2"), ("mean", "1"), ("mean", "2"),
+    ]  # fmt: skip
+    from fusionlib.metrics import n_abf
+
+    ours = n_abf(
+        read_image(output / "fused" / "cbf1.png"),
+        [read_image(small_data / f"{band}1.png") for band in ("IR", "VIS")],
+    )
+    assert float(rows[0]["ours"]) == pytest.approx(ours, abs=5.1e-6)
+    assert (output / "table1.csv").is_file()
+    assert read_image_size(output / "figure7.png") > (100, 100)
+    assert not list(output.rglob(".*"))
+
+
+def read_image_size(path):
+    from PIL import Image
+
+    with Image.open(path) as file:
+        return file.size
+
+
+def test_finished_tasks_are_not_computed_again(small_data, tmp_path, monkeypatch):
+    output = tmp_path / "out"
+    reproduce(output, methods=["mean"], numbers=[1, 2], workers=1)
+    before = {p: p.stat().st_mtime_ns for p in output.rglob("*") if "mean" in p.name}
+    assert len(before) == 4
+    reproduce(output, methods=["mean"], numbers=[1, 2, 3], workers=1)
+    for path, time_ns in before.items():
+        assert path.stat().st_mtime_ns == time_ns
+    assert len(read_records(output)) == 3
+    # Nothing is trusted that does not fit: a lost image, a damaged record, another
+    # source, each is computed again.
+    (output / "fused" / "mean1.png").unlink()
+    (output / "records" / "mean2.json").write_text("{")
+    write_image(small_data / "IR3.png", np.zeros((24, 28)))
+    done = []
+    monkeypatch.setattr(
+        reproduction, "_run_all", lambda todo, *_: done.extend(todo) or []
+    )
+    reproduce(output, methods=["mean"], numbers=[1, 2, 3])
+    assert [task.number for task in done] == [1, 2, 3]
+
+
+def test_a_killed_run_loses_what_was_in_progress_only(small_data, tmp_path):
+    output = tmp_path / "out"
+    command = [
+        sys.executable, "-m", "fusionlib", "reproduce", "-o", str(output),
+        "--methods", "mean,cbf,wls,laplacian", "--images", "1,2,3", "--workers", "1",
+    ]  # fmt: skip
+    run = subprocess.Popen(command, start_new_session=True)
+    for _ in range(600):
+        finished = list((output / "records").glob("[!.]*.json"))
+        if finished:
+            break
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert finished
+    kept = {path: path.stat().st_mtime_ns for path in finished}
+    assert subprocess.run(command, check=False).returncode == 0
+    for path, time_ns in kept.items():
+        assert path.stat().st_mtime_ns == time_ns
+    assert len(list((output / "records").glob("[!.]*.json"))) == 12
+    reproduce(
+        tmp_path / "once",
+        methods=["mean", "cbf", "wls", "laplacian"],
+        numbers=[1, 2, 3],
+        workers=1,
+    )
+    for path in (tmp_path / "once" / "fused").iterdir():
+        assert path.read_bytes() == (output / "fused" / path.name).read_bytes()
+
+
+def test_a_failing_task_is_reported_and_the_rest_done(small_data, tmp_path):
+    write_image(small_data / "IR2.png", np.zeros((5, 5)))
+    write_image(small_data / "VIS2.png", np.zeros((5, 5)))
+    # JSR needs patches of 7x7.
+    output = tmp_path / "out"
+    failures = reproduce(output, methods=["jsr"], numbers=[1, 2], workers=1)
+    assert len(failures) == 1
+    assert "jsr on image 2: sources must be at least 7x7 pixels" in failures[0]
+    assert [r["settings"]["image"] for r in read_records(output)] == [1]
+
+
+def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path, monkeypatch):
+    from fusionlib.baselines import jsr as rule
+    from fusionlib.baselines.jsr import learn_patch_dictionary
+
+    first = run_task(Task("jsr", 1, tmp_path))
+    assert first["settings"]["dictionary"] == "learned from the pair"
+    assert (tmp_path / "dictionaries" / "learned1.safetensors").is_file()
+
+    def fail(*_, **__):
+        raise AssertionError("learned twice")
+
+    # The name fusionlib.baselines.jsr is the function; this is the module.
+    module = sys.modules["fusionlib.baselines.jsr"]
+    monkeypatch.setattr(module, "learn_patch_dictionary", fail)
+    second = run_task(Task("jsrsd", 1, tmp_path))
+    assert second["values"] != first["values"]
+    monkeypatch.undo()
+    sources = [read_image(small_data / f"{band}1.png") for band in ("IR", "VIS")]
+    direct = rule(
+        sources, dictionary=learn_patch_dictionary(sources), convention="published"
+    )
+    stored = read_image(tmp_path / "fused" / "jsr1.png")
+    assert np.abs(stored - direct).max() <= 0.5 / 255 + 1e-12
+
+
+def test_dictionaries_of_the_authors(tmp_path):
+    (tmp_path / "jsr_dictionaries").mkdir()
+    for name in ("convsr_dictionary.mat", "jsr_dictionaries/D_unit7_im5.dat"):
+        (tmp_path / name).write_bytes(b"")
+    find = reproduction._dictionary
+    assert find("convsr", 1, tmp_path) == tmp_path / "convsr_dictionary.mat"
+    assert find("jsr", 5, tmp_path).name == "D_unit7_im5.dat"
+    assert find("jsrsd", 5, tmp_path).name == "D_unit7_im5.dat"
+    assert find("jsr", 6, tmp_path) is None
+    assert find("cbf", 5, tmp_path) is None
+    assert find("convsr", 1, None) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "nope"], "methods must be one of proposed, cbf"),
+        (["--images", "1,x"], "images must be numbers separated by commas"),
+        (["--images", "22"], "images must be numbers from 1 to 21, got 22"),
+        (["--images", "0"], "images must be a whole number of at least 1"),
+        (["--images", "9"], "pair 9 is not in"),
+        (["--workers", "0"], "workers must be a whole number"),
+        (["--dictionaries", "/nowhere"], "folder /nowhere does not exist"),
+    ],
+)
+def test_bad_arguments(small_data, tmp_path, capsys, arguments, message):
+    output = tmp_path / "out"
+    command = ["reproduce", "-o", str(output), "--images", "1", "--methods", "mean"]
+    assert main([*command, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not output.exists()
+
+
+def test_output_that_is_a_file(small_data, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert (
+        main(
+            [
+                "reproduce",
+                "-o",
+                str(tmp_path / "file"),
+                "--methods",
+                "mean",
+                "--images",
+                "1",
+            ]
+        )
+        == 2
+    )
+    assert "output: cannot make folder" in capsys.readouterr().err
+
+
+def test_methods_command(capsys):
+    assert main(["methods"]) == 0
+    text = capsys.readouterr().out
+    for name, method in METHODS.items():
+        line = next(line for line in text.splitlines() if line.startswith(name + " "))
+        assert method.reference in line
+    assert main(["methods", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert list(listed) == list(METHODS)
+    assert listed["cbf"]["parameters"]["kernel"] == 11
+
+
+def test_empty_selection(small_data, tmp_path):
+    with pytest.raises(InputError, match="must not be empty"):
+        reproduce(tmp_path / "out", methods=[], numbers=[1])
+
+
+def test_nothing_is_left_in_the_way(small_data, tmp_path):
+    """A folder of an earlier run may be copied elsewhere and continued there."""
+    reproduce(tmp_path / "a", methods=["mean"], numbers=[1], workers=1)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    before = (tmp_path / "b" / "records" / "mean1.json").stat().st_mtime_ns
+    reproduce(tmp_path / "b", methods=["mean"], numbers=[1], workers=1)
+    after = Path(tmp_path / "b" / "records" / "mean1.json").stat().st_mtime_ns
+    assert after == before
