@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .compared import add_method_options, fuse_by_method
 from .options import add_fusion_options, fusion_config, is_terminal, print_json
 
 __all__ = ["add_parser"]
@@ -32,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
         "-o", "--output", required=True, metavar="OUT.png", help="the fused image"
     )
     add_fusion_options(parser)
+    add_method_options(parser)
     parser.add_argument(
         "--max-memory",
         metavar="1GB",
@@ -48,12 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
     from ..io import check_writable, read_image, read_pixels, write_image
 
     start = time.perf_counter()
-    config = fusion_config(arguments)
     check_writable(arguments.output)
     paths = arguments.sources
     if len(paths) < 2:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
     names = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+    if arguments.method is not None:
+        return fuse_by_method(arguments, names)
+    if arguments.dictionary is not None or arguments.param:
+        raise InputError("--dictionary and --param need --method")
+    config = fusion_config(arguments)
     # Large images are not held as floats.
     read = read_image if arguments.max_memory is None else read_pixels
     images = [

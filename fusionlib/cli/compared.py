@@ -1,0 +1,112 @@
+"""``fusionlib fuse --method``: a compared method in place of the paper's."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .options import print_json
+
+__all__ = ["add_method_options", "fuse_by_method"]
+
+#: Options of the paper's method, which no other method understands.
+OWN_OPTIONS = (
+    "preset", "weights", "layers", "lam", "radius", "input_scale", "precision",
+    "max_memory",
+)  # fmt: skip
+
+
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a compared method and its parameters."""
+    group = parser.add_argument_group("compared methods (grey sources)")
+    group.add_argument(
+        "--method", metavar="NAME", help="fuse by one of `fusionlib methods` instead"
+    )
+    group.add_argument(
+        "--dictionary",
+        metavar="FILE",
+        help="dictionary for convsr, jsr or jsrsd: .mat, .dat (variable D) or "
+        ".safetensors",
+    )
+    group.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of that method, for instance convention=published; may be "
+        "repeated",
+    )
+
+
+def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
+    """Fuse the files by the method asked for, and write the result.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of ``fusionlib fuse``.
+    names : list of str
+        What to call each source in messages.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    start = time.perf_counter()
+    for option in OWN_OPTIONS:
+        if getattr(arguments, option, None) not in (None, "paper"):
+            flag = "--" + option.replace("_", "-")
+            raise InputError(
+                f"{flag} belongs to the paper's method, not to "
+                f"--method {arguments.method}"
+            )
+    from .._version import __version__
+    from ..baselines import get_method
+    from ..io import read_image, write_image
+    from ..validation import check_same_shape
+
+    method = get_method(arguments.method)
+    parameters = dict(_parameter(text, method) for text in arguments.param)
+    if arguments.dictionary is not None:
+        if not method.takes_dictionary:
+            raise InputError(f"--dictionary: method {method.name} takes none")
+        parameters["dictionary"] = arguments.dictionary
+    paths = arguments.sources
+    images = [read_image(path, name) for path, name in zip(paths, names, strict=True)]
+    check_same_shape(images, [str(path) for path in paths])
+    write_image(arguments.output, method.function(images, **parameters))
+    if arguments.json:
+        print_json(
+            {
+                "inputs": paths,
+                "output": str(Path(arguments.output)),
+                "version": __version__,
+                "method": method.name,
+                "parameters": method.parameters | parameters,
+                "seconds": {"total": round(time.perf_counter() - start, 6)},
+            }
+        )
+    return 0
+
+
+def _parameter(text: str, method: Any) -> tuple[str, Any]:
+    """Read ``NAME=VALUE`` in the type of the parameter's default."""
+    name, equals, value = text.partition("=")
+    known = [key for key in method.parameters if key != "dictionary"]
+    if not equals or name not in known:
+        raise InputError(
+            f"--param must be NAME=VALUE with a name from "
+            f"{', '.join(known) or 'an empty list'} for method {method.name}, "
+            f"got {text!r}"
+        )
+    kind = type(method.parameters[name])
+    try:
+        return name, kind(value)
+    except ValueError:
+        raise InputError(
+            f"--param {name} must be of type {kind.__name__}, got {value!r}"
+        ) from None
