@@ -21,7 +21,7 @@ from ..errors import InputError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = ("fuse", "evaluate", "methods", "reproduce", "data", "weights")
+COMMANDS = ("fuse", "evaluate", "methods", "reproduce", "study", "data", "weights")
 
 
 class _Parser(argparse.ArgumentParser):

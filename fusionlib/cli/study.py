@@ -1,0 +1,85 @@
+"""``fusionlib study``: variants of the method, measured on many pairs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .options import is_terminal, table
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "study",
+        help="measure what each part of the method contributes",
+        description="Fuse pairs in many ways (other weights, scales, layers, ...) and "
+        "append one row of metrics for each to a CSV file. A run that was interrupted "
+        "goes on where it stopped.",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.csv", help="the rows"
+    )
+    parser.add_argument(
+        "--pairs",
+        metavar="N|NAME,...",
+        help="numbers of real pairs and names of scenes (default: all that are here)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="NAME|PATH",
+        help="trained weights; without them only the variants that need none",
+    )
+    parser.add_argument(
+        "--crop",
+        metavar="HxW",
+        help="use only the middle of each pair, at most this high and wide",
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print means over the real pairs."""
+    import numpy as np
+
+    from ..data import list_pairs
+    from ..study import run_study
+    from ..weights import load_weights
+
+    if arguments.pairs:
+        pairs = [name.strip() for name in arguments.pairs.split(",")]
+    else:
+        pairs = [pair.name for pair in list_pairs() if pair.available]
+    crop = _size(arguments.crop) if arguments.crop else None
+    study = run_study(
+        arguments.output,
+        pairs,
+        load_weights(arguments.weights),
+        crop=crop,
+        device=arguments.device,
+        progress=is_terminal(),
+    )
+    columns = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN")
+    chosen = study.real_pairs or study.scenes
+    names = dict.fromkeys(name for pair, name in study.rows if pair in chosen)
+    rows = []
+    for name in names:
+        here = [pair for pair in chosen if (pair, name) in study.rows]
+        means = [np.mean(study.values(name, column, here)) for column in columns]
+        rows.append((name, len(here), *(f"{mean:.5g}" for mean in means)))
+    print(table(("VARIANT", "PAIRS", *columns), rows))
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    from ..errors import InputError
+
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise InputError(f"crop must be HEIGHTxWIDTH in pixels, got {text!r}")
+    return int(height), int(width)

@@ -1,0 +1,717 @@
+"""What does the network do? Variants of the method, measured pair by pair.
+
+A *variant* changes one thing about the method: the weights, their biases, where the
+features are read, the scale of the input, the layers, the radius, lambda, or how
+candidates become one. :func:`measure` computes variants of one pair and
+:func:`run_study` many pairs, appending one row after the other to a file;
+:func:`paired_bootstrap` says how certain a mean difference between two variants is.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from ._version import __version__
+from .activity import l1_norm
+from .architecture import CONVOLUTIONS, PAPER_LAYERS
+from .config import FusionConfig
+from .data import Pair, load_pair, registry
+from .decomposition import decompose
+from .errors import InputError
+from .fusion import fuse_base, reconstruct, select, weigh_details
+from .io import to_uint8
+from .validation import Image, check_choice, check_positive_int
+
+if TYPE_CHECKING:
+    from .weights import VGGWeights
+
+__all__ = [
+    "COLUMNS",
+    "IMAGENET_MEAN",
+    "VARIANTS",
+    "Effect",
+    "Study",
+    "Variant",
+    "gradient_activity",
+    "measure",
+    "paired_bootstrap",
+    "read_activities",
+    "read_study",
+    "run_study",
+    "target_contrast",
+    "texture_retention",
+    "variant",
+    "without_biases",
+]
+
+logger = logging.getLogger(__name__)
+
+Activities = dict[str, NDArray[np.float64]]
+
+#: Mean of ImageNet's photographs in R, G, B, in [0, 1] units; VGG-19 was trained on
+#: inputs from which it had been subtracted.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+
+#: What a row holds besides pair and variant. ``shift``: mean of fused minus mean of
+#: sources, in levels of 255. ``negative``: share of the energy of F_d in negative
+#: values. ``spread``: mean distance of the weights from 1/K. ``target``, ``texture``:
+#: see :func:`target_contrast` and :func:`texture_retention`, for rendered scenes.
+COLUMNS = (
+    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN", "FMI_dct", "FMI_w",
+    "shift", "negative", "spread", "target", "texture",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to fuse.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it.
+    network : {"trained", "seeded", "gradient", "none"}
+        Where activities come from: trained weights, their random stand-in, a single
+        layer of Gaussian gradients, or nowhere (then ``name`` is a baseline).
+    biases : bool
+        Whether the network keeps its biases.
+    mean : bool
+        Whether the mean of ImageNet, times the input scale, is subtracted.
+    fmi : bool
+        Whether the feature mutual informations, the slowest metrics, are computed.
+    config : FusionConfig
+        Everything else.
+    """
+
+    name: str
+    network: str = "trained"
+    biases: bool = True
+    mean: bool = False
+    fmi: bool = False
+    config: FusionConfig = field(default_factory=lambda: FusionConfig(precision="fp32"))
+
+    @property
+    def pass_key(self) -> tuple[Any, ...]:
+        """What two variants share if they can use the same pass of the network."""
+        config = self.config
+        same = (self.network, self.biases, self.mean)
+        return (*same, config.lam, config.padding, config.input_scale, config.pooling)
+
+
+def _variant(name: str, network: str = "trained", **options: Any) -> Variant:
+    own = {key: options.pop(key) for key in ("biases", "mean", "fmi") if key in options}
+    config = FusionConfig(precision="fp32", **options)
+    return Variant(name, network, config=config, **own)
+
+
+def _variants() -> Iterator[Variant]:
+    full: dict[str, Any] = {"input_scale": 255.0}
+    yield _variant("mean", "none", fmi=True)
+    yield _variant("laplacian", "none", fmi=True)
+    yield _variant("paper", fmi=True)
+    yield _variant("released", before_relu=True, fmi=True)
+    yield _variant("seeded", "seeded", fmi=True)
+    yield _variant("seeded, scale 255", "seeded", fmi=True, **full)
+    yield _variant("seeded, no biases", "seeded", biases=False)
+    yield _variant("gradient", "gradient", fmi=True)
+    yield _variant("no biases", biases=False, fmi=True)
+    yield _variant("no biases, before ReLU", biases=False, before_relu=True)
+    for scale in (10.0, 100.0, 255.0):
+        yield _variant(f"scale {scale:g}", input_scale=scale, fmi=scale == 255)
+    yield _variant("scale 255, before ReLU", before_relu=True, fmi=True, **full)
+    for scale in (1.0, 255.0):
+        name = f"mean subtracted, scale {scale:g}"
+        yield _variant(name, mean=True, input_scale=scale)
+    for name in PAPER_LAYERS:
+        yield _variant(f"only {name}", layers=(name,))
+        yield _variant(f"scale 255, only {name}", layers=(name,), **full)
+    for radius in (2, 4, 8):
+        yield _variant(f"radius {radius}", radius=radius)
+        yield _variant(f"scale 255, radius {radius}", radius=radius, **full)
+    for lam in (0.5, 50.0):
+        yield _variant(f"lambda {lam:g}", lam=lam)
+    yield _variant("absmax", selection="absmax", fmi=True)
+    yield _variant("scale 255, absmax", selection="absmax", fmi=True, **full)
+    yield _variant("scale 255, absmax, radius 4", selection="absmax", radius=4, **full)
+    yield _variant("no biases, absmax", biases=False, selection="absmax")
+    yield _variant("seeded, scale 255, absmax", "seeded", selection="absmax", **full)
+
+
+#: The variants by name.
+VARIANTS: Mapping[str, Variant] = {v.name: v for v in _variants()}
+
+
+def variant(name: str) -> Variant:
+    """Return a variant by name.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    check_choice(name, "variant", tuple(VARIANTS))
+    return VARIANTS[name]
+
+
+def without_biases(weights: VGGWeights) -> VGGWeights:
+    """Return weights with all biases zero.
+
+    Such a network is homogeneous: an input k times as large gives features k times
+    as large, so the fusion weights no longer depend on the scale of the input.
+    """
+    arrays = {
+        name: np.zeros_like(array) if name.endswith("bias") else array
+        for name, array in weights.arrays.items()
+    }
+    return dataclasses.replace(
+        weights, name=f"{weights.name}, no biases", arrays=arrays
+    )
+
+
+def gradient_activity(details: Any, sigma: float = 1.0) -> NDArray[np.float64]:
+    """Return the activity of a single layer of two fixed filters.
+
+    Parameters
+    ----------
+    details : sequence of K arrays, shape (H, W)
+        Detail contents.
+    sigma : float, optional
+        Width of the Gaussian in pixels.
+
+    Returns
+    -------
+    numpy.ndarray, shape (K, H, W)
+        l1-norm of the two first derivatives of the smoothed image, as equation (5)
+        takes it over the channels of a layer.
+    """
+    orders = ((0, 1), (1, 0))
+    features = [
+        [
+            scipy.ndimage.gaussian_filter(d, sigma, order=o, mode="mirror")
+            for o in orders
+        ]
+        for d in details
+    ]
+    return l1_norm(np.array(features))
+
+
+def read_activities(
+    details: Any,
+    weights: VGGWeights,
+    *,
+    input_scale: float = 1.0,
+    mean: Sequence[float] | None = None,
+    pooling: str = "ceil",
+    device: str = "auto",
+) -> tuple[Activities, Activities]:
+    """Return the activity of the paper's layers before and after the ReLU.
+
+    Parameters
+    ----------
+    details : sequence of K arrays, shape (H, W)
+        Detail contents.
+    weights : VGGWeights
+        The nine convolutions.
+    input_scale : float, optional
+        Factor on the input.
+    mean : sequence of 3 floats, optional
+        What is subtracted from R, G and B before the factor.
+    pooling, device
+        As in :func:`fusionlib.features.stream_features`.
+
+    Returns
+    -------
+    before, after : dict of str to numpy.ndarray, shape (K, h, w)
+        The two readings, from one pass of the network, in single precision.
+    """
+    from .features import build_network, pick_device, stream_features
+
+    def both(x: Any) -> tuple[Any, Any]:
+        norms = l1_norm(x), l1_norm(x.clamp(min=0))
+        return norms[0].double().cpu().numpy(), norms[1].double().cpu().numpy()
+
+    if mean is None:
+        passes = stream_features(
+            details,
+            weights,
+            layers=PAPER_LAYERS,
+            reduce=both,
+            before_relu=True,
+            input_scale=input_scale,
+            pooling=pooling,
+            device=device,
+            precision="fp32",
+        )
+        found = dict(passes)
+    else:
+        import torch
+
+        place = pick_device(device)
+        stack = np.stack([np.asarray(detail) for detail in details])[:, None]
+        planes = (stack - np.reshape(mean, (1, 3, 1, 1))) * input_scale
+        x = torch.tensor(planes, dtype=torch.float32, device=place)
+        x = x.contiguous(memory_format=torch.channels_last)
+        wanted = {c.index: c.relu for c in CONVOLUTIONS if c.relu in PAPER_LAYERS}
+        found = {}
+        with torch.inference_mode():
+            network = build_network(weights).to(place)
+            for index, module in enumerate(network):
+                x = module(x)
+                if index in wanted:
+                    found[wanted[index]] = both(x)
+    return (
+        {name: norms[0] for name, norms in found.items()},
+        {name: norms[1] for name, norms in found.items()},
+    )
+
+
+def target_contrast(fused: Image, pair: Pair, *, ring: int = 8) -> float:
+    """Return how much of the contrast of the warm targets is left.
+
+    Parameters
+    ----------
+    fused : numpy.ndarray, shape (H, W)
+        A fused image of the pair.
+    pair : Pair
+        A rendered scene, which knows where its targets are.
+    ring : int, optional
+        Width of the surroundings in pixels.
+
+    Returns
+    -------
+    float
+        Mean over the targets minus mean over a ring around them, divided by the same
+        difference in the infrared image: 1 if all of it is left.
+    """
+    mask = pair.target_mask
+    if mask is None:
+        return math.nan
+    around = scipy.ndimage.binary_dilation(mask, iterations=ring) & ~mask
+
+    def contrast(image: Image) -> float:
+        return float(image[mask].mean() - image[around].mean())
+
+    return contrast(fused) / contrast(pair.infrared)
+
+
+def texture_retention(fused: Image, pair: Pair) -> float:
+    """Return how much of the visible texture is left.
+
+    Parameters
+    ----------
+    fused : numpy.ndarray, shape (H, W)
+        A fused image of the pair.
+    pair : Pair
+        A rendered scene, which knows where its texture is.
+
+    Returns
+    -------
+    float
+        Slope of the fused against the visible detail content over the textured
+        pixels: 1 if all of it is left, 1/2 for the mean with a flat image.
+    """
+    mask = pair.texture_mask
+    if mask is None:
+        return math.nan
+    ours, visible = (decompose(image)[1][mask] for image in (fused, pair.visible))
+    return float((ours * visible).sum() / (visible * visible).sum())
+
+
+def _row(
+    fused: Image, pair: Pair, chosen: Variant, parts: Mapping[str, Any]
+) -> dict[str, float]:
+    """Measure one fused image, quantised to 8 bit like the published ones."""
+    from .metrics import evaluate
+
+    image = to_uint8(fused) / 255
+    sources = pair.sources
+    plain = np.mean(sources, axis=0)
+    error = float(((image - to_uint8(plain) / 255) ** 2).mean())
+    values = dict(evaluate(image, sources, metrics=["N_abf", "Q_abf", "SSIM_a", "EN"]))
+    values["N_abf_exact"] = evaluate(
+        image, sources, metrics=["N_abf"], convention="exact"
+    )["N_abf"]
+    if chosen.fmi:
+        values |= evaluate(image, sources, metrics=["FMI_dct", "FMI_w"])
+    values["psnr_mean"] = -10 * math.log10(error) if error else math.inf
+    values["shift"] = 255 * float((fused - plain).mean())
+    if parts:
+        detail = parts["F_d"]
+        energy = float((detail**2).sum())
+        below = float((np.minimum(detail, 0) ** 2).sum())
+        values["negative"] = below / energy if energy else math.nan
+        values["spread"] = float(
+            np.mean([np.abs(w - 1 / len(w)).mean() for w in parts["W"].values()])
+        )
+    values["target"] = target_contrast(image, pair)
+    values["texture"] = texture_retention(image, pair)
+    return {name: values.get(name, math.nan) for name in COLUMNS}
+
+
+def _activities(
+    chosen: Variant, details: Image, weights: VGGWeights, device: str
+) -> tuple[Activities, Activities]:
+    """Return both readings of the source of activity that a variant names."""
+    from .weights import seeded_weights
+
+    if chosen.network == "gradient":
+        # It takes the place of the first layer, which has the image's resolution.
+        alone = {PAPER_LAYERS[0]: gradient_activity(details)}
+        return alone, alone
+    network = weights if chosen.network == "trained" else seeded_weights()
+    if not chosen.biases:
+        network = without_biases(network)
+    return read_activities(
+        details,
+        network,
+        input_scale=chosen.config.input_scale,
+        mean=IMAGENET_MEAN if chosen.mean else None,
+        pooling=chosen.config.pooling,
+        device=device,
+    )
+
+
+def measure(
+    pair: Pair,
+    variants: Iterable[Variant | str],
+    weights: VGGWeights,
+    *,
+    device: str = "auto",
+) -> Iterator[tuple[Variant, Image, dict[str, float]]]:
+    """Fuse one pair in several ways and measure each result.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair.
+    variants : iterable of Variant or str
+        What to compute. Variants that can share a pass of the network do.
+    weights : VGGWeights
+        The weights of variants whose network is "trained".
+    device : str, optional
+        See :func:`fusionlib.features.pick_device`.
+
+    Yields
+    ------
+    Variant, numpy.ndarray of shape (H, W), dict of str to float
+        The variant, its fused image (not clipped), and a value for each of
+        :data:`COLUMNS`; NaN where one is not defined or was not asked for.
+    """
+    from . import baselines
+
+    wanted = [variant(v) if isinstance(v, str) else v for v in variants]
+    for one in wanted:
+        if one.network == "none":
+            fused = baselines.get_method(one.name).function(pair.sources)
+            yield one, fused, _row(fused, pair, one, {})
+    for key in dict.fromkeys(v.pass_key for v in wanted if v.network != "none"):
+        group = [v for v in wanted if v.pass_key == key]
+        config = group[0].config
+        parts = [decompose(s, config.lam, padding=config.padding) for s in pair.sources]
+        I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
+        before, after = _activities(group[0], I_d, weights, device)
+        for one in group:
+            reading = before if one.config.before_relu else after
+            C = {n: reading[n] for n in one.config.layers if n in reading}
+            _, W, candidates = weigh_details(C, I_d, one.config)
+            F_d, _ = select(np.stack(list(candidates.values())), one.config.selection)
+            fused = reconstruct(fuse_base(I_b, one.config.alpha), F_d)
+            yield one, fused, _row(fused, pair, one, {"F_d": F_d, "W": W})
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A mean over pairs, with an interval for it.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        The mean and the ends of the interval.
+    pairs : int
+        How many pairs it is a mean of.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+def paired_bootstrap(
+    differences: Any, *, samples: int = 10_000, level: float = 0.95, seed: int = 0
+) -> Effect:
+    """Return the mean of differences between two variants and an interval for it.
+
+    Parameters
+    ----------
+    differences : array_like, shape (N,)
+        One difference for each pair, N >= 2.
+    samples : int, optional
+        Number of resamples.
+    level : float, optional
+        Coverage of the interval.
+    seed : int, optional
+        Seed of the resampling, for the same interval every time.
+
+    Returns
+    -------
+    Effect
+        Percentile interval of the mean over pairs drawn with replacement. It says
+        how the mean would vary with other pairs of the same kind, and is a little
+        too narrow for few pairs.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two differences or one is not finite.
+
+    References
+    ----------
+    .. [1] B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise InputError("differences must be at least two finite numbers")
+    samples = check_positive_int(samples, "samples")
+    draws = np.random.RandomState(seed).randint(0, len(values), (samples, len(values)))
+    tail = 50 * (1 - level)
+    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
+    return Effect(float(values.mean()), float(low), float(high), len(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Measured rows.
+
+    Attributes
+    ----------
+    rows : dict
+        A dict of values by column for each (pair, variant).
+    provenance : dict
+        Version, weights, data and date of the measurement.
+    """
+
+    rows: Mapping[tuple[str, str], Mapping[str, float]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pairs(self) -> list[str]:
+        """Names of the pairs, in the order of their rows."""
+        return list(dict.fromkeys(pair for pair, _ in self.rows))
+
+    @property
+    def real_pairs(self) -> list[str]:
+        """Names of the real pairs."""
+        return [pair for pair in self.pairs if pair.startswith("tno")]
+
+    @property
+    def scenes(self) -> list[str]:
+        """Names of the rendered scenes."""
+        return [pair for pair in self.pairs if not pair.startswith("tno")]
+
+    def values(
+        self, name: str, column: str, pairs: Sequence[str] | None = None
+    ) -> NDArray[np.float64]:
+        """Return a column of one variant, a value for each pair.
+
+        Parameters
+        ----------
+        name : str
+            The variant.
+        column : str
+            One of :data:`COLUMNS`.
+        pairs : sequence of str, optional
+            Which pairs; the real ones by default.
+        """
+        chosen = self.real_pairs if pairs is None else pairs
+        return np.array([self.rows[pair, name][column] for pair in chosen])
+
+    def effect(
+        self, name: str, against: str, column: str, pairs: Sequence[str] | None = None
+    ) -> Effect:
+        """Return by how much one variant exceeds another, see paired_bootstrap."""
+        ours = self.values(name, column, pairs)
+        return paired_bootstrap(ours - self.values(against, column, pairs))
+
+
+_MARK = "# fusionlib study "
+
+
+def read_study(path: str | os.PathLike[str]) -> Study:
+    """Read a file that :func:`run_study` wrote, finished or not.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not such a file.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"study: {path} cannot be read") from None
+    first, _, body = text.partition("\n")
+    if not first.startswith(_MARK):
+        raise InputError(f"study: {path} was not written by 'fusionlib study'")
+    whole = body[: body.rfind("\n") + 1]  # a line without end was cut short
+    rows = {
+        (row["pair"], row["variant"]): {
+            column: float(row[column]) if row[column] else math.nan
+            for column in COLUMNS
+        }
+        for row in csv.DictReader(io.StringIO(whole))
+    }
+    return Study(rows, json.loads(first.removeprefix(_MARK)))
+
+
+def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
+    """Return the middle of a pair, at most ``size`` pixels high and wide."""
+    if size is None:
+        return pair
+    cut = []
+    for length, most in zip(pair.infrared.shape, size, strict=True):
+        start = max(length - most, 0) // 2
+        cut.append(slice(start, start + most))
+    names = ("infrared", "visible", "target_mask", "texture_mask")
+    planes = {name: getattr(pair, name) for name in names}
+    inner: dict[str, Any] = {
+        name: plane if plane is None else plane[tuple(cut)]
+        for name, plane in planes.items()
+    }
+    return dataclasses.replace(pair, **inner)
+
+
+def _provenance(weights: VGGWeights, crop: tuple[int, int] | None) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "weights": {
+            "name": weights.name,
+            "sha256": weights.sha256,
+            "trained": weights.trained,
+            "partial": weights.partial,
+        },
+        "data": registry()["base_url"],
+        "crop": None if crop is None else list(crop),
+        "columns": list(COLUMNS),
+    }
+
+
+def _line(cells: Sequence[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def _append(path: Path, line: str) -> None:
+    """Append one line with one write, so that it is there whole or not at all."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _begin(path: Path, provenance: dict[str, Any]) -> Mapping[tuple[str, str], Any]:
+    """Start a file, or check that it is continued under the same conditions."""
+    if not path.parent.is_dir():
+        raise InputError(f"output: folder {path.parent} does not exist")
+    if not path.exists() or path.stat().st_size == 0:
+        dated = provenance | {"date": time.strftime("%Y-%m-%d", time.gmtime())}
+        _append(path, _MARK + json.dumps(dated) + "\n")
+        _append(path, _line(("pair", "variant", *COLUMNS)))
+        return {}
+    study = read_study(path)
+    for key, value in provenance.items():
+        if study.provenance.get(key) != value:
+            raise InputError(
+                f"output: {path} was begun with another {key}; choose another file"
+            )
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+    return study.rows
+
+
+def run_study(
+    path: str | os.PathLike[str],
+    pairs: Sequence[str | int],
+    weights: VGGWeights,
+    *,
+    crop: tuple[int, int] | None = None,
+    device: str = "auto",
+    progress: bool = False,
+) -> Study:
+    """Measure all variants of several pairs into a CSV file.
+
+    Each row is appended as soon as it is there, and rows that are there are not
+    computed again: an interrupted call is continued by calling again.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. Its first line, a comment, holds the provenance as JSON.
+    pairs : sequence of str or int
+        See :func:`fusionlib.data.load_pair`.
+    weights : VGGWeights
+        The trained weights. Without them (the random stand-in), variants that need
+        them are left out.
+    crop : tuple of int, optional
+        Largest height and width that is used, from the middle of each pair.
+    device : str, optional
+        See :func:`fusionlib.features.pick_device`.
+    progress : bool, optional
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    Study
+        All rows of the file.
+
+    Raises
+    ------
+    InputError
+        If a pair cannot be loaded, or the file cannot be written or was begun with
+        another version, other weights, other data or another crop.
+    """
+    from tqdm import tqdm
+
+    path = Path(path)
+    loaded = [_centre(load_pair(pair), crop) for pair in pairs]
+    done = set(_begin(path, _provenance(weights, crop)))
+    kinds = ("trained", "seeded", "gradient", "none")
+    wanted = [v for v in VARIANTS.values() if v.network in kinds[not weights.trained :]]
+    missing = [
+        (pair, [v for v in wanted if (pair.name, v.name) not in done])
+        for pair in loaded
+    ]
+    with tqdm(
+        total=sum(len(todo) for _, todo in missing), unit="row", disable=not progress
+    ) as bar:
+        for pair, todo in missing:
+            logger.info("%s: %d variants", pair.name, len(todo))
+            for chosen, _, row in measure(pair, todo, weights, device=device):
+                cells = ["" if math.isnan(v) else f"{v:.6g}" for v in row.values()]
+                _append(path, _line((pair.name, chosen.name, *cells)))
+                bar.update()
+    return read_study(path)

@@ -1,0 +1,185 @@
+"""The study: variants agree with the library, rows are whole, results hold."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from fusionlib import FusionConfig, fuse, load_pair
+from fusionlib.cli import main
+from fusionlib.decomposition import decompose
+from fusionlib.errors import InputError
+from fusionlib.features import activities
+from fusionlib.study import (
+    COLUMNS,
+    IMAGENET_MEAN,
+    VARIANTS,
+    Study,
+    gradient_activity,
+    measure,
+    paired_bootstrap,
+    read_activities,
+    read_study,
+    target_contrast,
+    texture_retention,
+    variant,
+    without_biases,
+)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A piece of a scene with a target and texture in it."""
+    whole = load_pair("street")
+    rows, columns = np.nonzero(whole.target_mask)
+    top, left = max(rows.min() - 12, 0), max(columns.min() - 12, 0)
+    cut = (slice(top, top + 64), slice(left, left + 80))
+    names = ("infrared", "visible", "target_mask", "texture_mask")
+    return dataclasses.replace(whole, **{n: getattr(whole, n)[cut] for n in names})
+
+
+@pytest.fixture(scope="module")
+def details(pair):
+    return np.stack([decompose(image)[1] for image in pair.sources])
+
+
+def test_one_pass_gives_both_readings_of_the_library(details, seeded):
+    before, after = read_activities(details, seeded, input_scale=7)
+    for reading, before_relu in ((before, True), (after, False)):
+        config = FusionConfig(before_relu=before_relu, input_scale=7, precision="fp32")
+        for name, activity in activities(details, seeded, config):
+            assert np.allclose(reading[name], activity, rtol=1e-6)
+
+
+def test_the_three_channel_pass_is_the_same_without_a_mean(details, seeded):
+    """Two ways through the network: the grey collapse, and three channels."""
+    one = read_activities(details, seeded, input_scale=3)
+    three = read_activities(details, seeded, input_scale=3, mean=(0, 0, 0))
+    for a, b in zip(one, three, strict=True):
+        assert all(np.allclose(a[name], b[name], rtol=1e-4) for name in a)
+
+
+def test_subtracting_the_mean_is_an_input_of_the_network(seeded):
+    """A detail of zero is then a constant colour, and its activity is not zero's."""
+    nothing = np.zeros((1, 24, 24))
+    found = read_activities(nothing, seeded, mean=IMAGENET_MEAN)[0]["relu1_1"]
+    weight = seeded.arrays["features.0.weight"].astype(float).sum(axis=(2, 3))
+    inside = seeded.arrays["features.0.bias"] - weight @ np.array(IMAGENET_MEAN)
+    assert found[0, 12, 12] == pytest.approx(np.abs(inside).sum(), rel=1e-5)
+
+
+def test_measured_variants_are_what_fuse_computes(pair, seeded):
+    names = ["paper", "released", "scale 255, absmax", "only relu2_1", "lambda 50"]
+    for chosen, fused, row in measure(pair, names, seeded):
+        expected = fuse(pair.sources, config=chosen.config, weights=seeded)
+        assert np.abs(fused - expected.F).max() < 1e-6, chosen.name
+        assert row["shift"] == pytest.approx(
+            255 * (expected.F - np.mean(pair.sources, axis=0)).mean(), abs=1e-3
+        )
+        spread = [np.abs(w - 0.5).mean() for w in expected.W.values()]
+        assert row["spread"] == pytest.approx(np.mean(spread), rel=1e-3)
+
+
+def test_without_biases_the_scale_of_the_input_is_of_no_effect(details, seeded):
+    """A homogeneous network: weights, being ratios, do not see the scale."""
+    bare = without_biases(seeded)
+    small = read_activities(details, bare)[1]
+    large = read_activities(details, bare, input_scale=255)[1]
+    for name in small:
+        assert np.allclose(large[name], 255 * small[name], rtol=1e-4)
+    with_biases = read_activities(details, seeded, input_scale=255)[1]["relu1_1"]
+    assert not np.allclose(
+        with_biases, 255 * read_activities(details, seeded)[1]["relu1_1"], rtol=0.1
+    )
+
+
+def test_gradient_activity_of_a_ramp_is_its_slope():
+    ramp = np.tile(0.02 * np.arange(40.0), (30, 1))
+    inner = gradient_activity([ramp])[0, 8:-8, 8:-8]
+    assert np.allclose(inner, 0.02, rtol=1e-3)  # the Gaussian is cut at 4 sigma
+    diagonal = ramp + 0.03 * np.arange(30.0)[:, None]
+    assert np.allclose(gradient_activity([diagonal])[0, 8:-8, 8:-8], 0.05, rtol=1e-3)
+
+
+def test_ground_truth_measures_have_the_values_of_known_images(pair):
+    assert target_contrast(pair.infrared, pair) == pytest.approx(1)
+    assert texture_retention(pair.visible, pair) == pytest.approx(1)
+    flat = np.full_like(pair.visible, 0.4)
+    assert target_contrast(flat, pair) == pytest.approx(0, abs=1e-12)
+    assert texture_retention(flat, pair) == pytest.approx(0, abs=1e-12)
+    half = 0.5 * flat + 0.5 * pair.infrared
+    assert target_contrast(half, pair) == pytest.approx(0.5)
+    real = dataclasses.replace(pair, target_mask=None, texture_mask=None)
+    assert math.isnan(target_contrast(flat, real))
+    assert math.isnan(texture_retention(flat, real))
+
+
+def test_the_bootstrap_covers_and_is_repeatable():
+    """Of 300 samples of a known mean, about 95% of the intervals must hold it."""
+    rng = np.random.RandomState(0)
+    held = 0
+    for _ in range(300):
+        effect = paired_bootstrap(rng.normal(1.5, 1, 21), samples=500)
+        held += effect.low <= 1.5 <= effect.high
+    assert 0.88 * 300 <= held <= 0.99 * 300
+    values = rng.normal(0, 1, 21)
+    assert paired_bootstrap(values) == paired_bootstrap(values)
+    assert paired_bootstrap(values).mean == pytest.approx(values.mean())
+    assert paired_bootstrap([2.0, 2.0, 2.0]).clear
+    assert not paired_bootstrap([-1.0, 1.0]).clear
+    for bad in ([1.0], [1.0, np.nan], [[1.0, 2.0]]):
+        with pytest.raises(InputError, match="differences"):
+            paired_bootstrap(bad)
+
+
+def test_unknown_variants_are_refused():
+    with pytest.raises(InputError, match="variant must be one of"):
+        variant("best")
+
+
+def test_the_command_is_resumable(tmp_path, clean_home, capsys):
+    """Cut in the middle of a line, it goes on and gives the same rows."""
+    out = tmp_path / "study.csv"
+    arguments = ["study", "-o", str(out), "--pairs", "street", "--crop", "48x64"]
+    assert main([*arguments, "--weights", "seeded"]) == 0
+    assert "seeded, scale 255" in capsys.readouterr().out
+    whole = out.read_bytes()
+    study = read_study(out)
+    # Variants that need the trained network are left out without it.
+    names = {name for _, name in study.rows}
+    assert names == {v.name for v in VARIANTS.values() if v.network != "trained"}
+    assert study.provenance["weights"]["trained"] is False
+    assert study.provenance["crop"] == [48, 64]
+    lines = whole.splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:-2]) + lines[-2][:25])
+    assert main([*arguments, "--weights", "seeded"]) == 0
+    assert out.read_bytes() == whole
+    capsys.readouterr()
+    assert main([*arguments[:-1], "40x40", "--weights", "seeded"]) == 2
+    assert "begun with another crop" in capsys.readouterr().err
+
+
+def test_bad_arguments_of_the_command(tmp_path, clean_home, capsys):
+    out = ["study", "-o", str(tmp_path / "none" / "x.csv"), "--weights", "seeded"]
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    other = ["study", "-o", str(tmp_path / "other.csv"), "--weights", "seeded"]
+    cases = [
+        ([*out, "--pairs", "street"], "does not exist"),
+        ([*out, "--pairs", "nowhere"], "pair must be a scene"),
+        ([*out, "--pairs", "street", "--crop", "9"], "crop must be"),
+        ([*other, "--pairs", "street"], "was not written by"),
+    ]
+    for arguments, message in cases:
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_effects_are_paired_differences():
+    rows = {
+        (f"tno{n}", name): dict.fromkeys(COLUMNS, value)
+        for n in range(1, 5)
+        for name, value in (("a", 10.0 * n + 1), ("b", 10.0 * n))
+    }
+    effect = Study(rows).effect("a", "b", "EN")
+    assert (effect.mean, effect.low, effect.high, effect.pairs) == (1, 1, 1, 4)
