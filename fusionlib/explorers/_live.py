@@ -92,7 +92,7 @@ class _Live:
             )
             for p in explorer.pictures
         ]
-        row = {"flex_flow": "row wrap", "gap": "12px"}
+        row = {"flex_flow": "row wrap", "grid_gap": "12px"}
         stage = widgets.VBox(
             [widgets.Box(pictures, layout=row), self.summary, self.chart, self.table],
             layout={"flex": "1 1 320px", "min_width": "0"},
@@ -100,7 +100,7 @@ class _Live:
         head = widgets.HTML(
             f"<b>{html.escape(explorer.title)}</b><br>{html.escape(explorer.how)}"
         )
-        body = widgets.Box([self.controls, stage], layout={**row, "gap": "20px"})
+        body = widgets.Box([self.controls, stage], layout={**row, "grid_gap": "20px"})
         self.box = widgets.VBox([head, body, self.caption, self._upload()])
         self.refresh()
 

@@ -1,0 +1,346 @@
+"""The static explorers in a real browser, network blocked."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import random
+
+import numpy as np
+import pytest
+
+from ..explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html
+
+PAGE = (
+    '<!doctype html><html lang="en"{theme}><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    "<title>Explorer</title></head><body>{body}</body></html>"
+)
+
+#: Where a control makes a visible difference: the end of a blend of 0 % does not,
+#: nor how the maps of the first layer grow.
+NEEDS = {
+    "end": {"blend": 50},
+    "order": {"channel": 5},
+    "method": {"layer": "relu3_1"},
+    "wipe": {"right": "winner"},
+}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, browser):
+    """A folder with a page for each explorer, and one with all of them."""
+    place = tmp_path_factory.mktemp("explorers")
+    for kind in MAKERS:
+        page = PAGE.format(theme="", body=html(kind))
+        (place / f"{kind}.html").write_text(page, "utf-8")
+    together = "".join(html(kind) for kind in MAKERS) + html("selection")
+    for theme in ("light", "dark"):
+        page = PAGE.format(theme=f' data-theme="{theme}"', body=together)
+        (place / f"all-{theme}.html").write_text(page, "utf-8")
+    return place
+
+
+@pytest.fixture(scope="session")
+def addresses(folder, serve):
+    return {"file": folder.as_uri(), "http": serve(folder)}
+
+
+def wait_drawn(page, state=None):
+    """Wait until the first explorer shows a state (or its own current one)."""
+    if state is None:
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.fl-explorer')].every("
+            "e => e.dataset.drawn)"
+        )
+        return
+    wanted = json.loads(json.dumps(state))
+    page.wait_for_function(
+        """(wanted) => {
+            const drawn = document.querySelector('.fl-explorer').dataset.drawn;
+            const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+            const now = drawn ? JSON.parse(drawn) : {};
+            return Object.keys(wanted).every((k) => same(now[k], wanted[k]));
+        }""",
+        arg=wanted,
+    )
+
+
+def put(page, kind, state):
+    """Set all controls at once, as input events."""
+    places = {}
+    for control in explorer(kind).controls:
+        value = state[control.name]
+        values = list(control.values)
+        if hasattr(control, "follows"):
+            places[control.name] = str(values.index(value))
+        else:
+            places[control.name] = value
+    page.evaluate(
+        """(places) => {
+            const root = document.querySelector('.fl-explorer');
+            for (const [name, value] of Object.entries(places)) {
+                const inputs = root.querySelectorAll(`[data-control="${name}"]`);
+                for (const input of inputs) {
+                    if (input.type === 'checkbox')
+                        input.checked = value.includes(input.value);
+                    else input.value = value;
+                }
+            }
+            root.querySelector('[data-control]').dispatchEvent(
+                new Event('input', {bubbles: true}));
+        }""",
+        places,
+    )
+    wait_drawn(page, state)
+
+
+def pixels(page, name):
+    """Read a canvas of the first explorer, shape (H, W, 3)."""
+    width, height, data = page.evaluate(
+        """(name) => {
+            const canvas = document.querySelector(`canvas[data-picture="${name}"]`);
+            const {width, height} = canvas;
+            const raw = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+            let text = '';
+            for (let i = 0; i < raw.length; i += 8192)
+                text += String.fromCharCode(...raw.subarray(i, i + 8192));
+            return [width, height, btoa(text)];
+        }""",
+        name,
+    )
+    raw = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
+    assert (raw[..., 3] == 255).all()
+    return raw[..., :3].copy()
+
+
+def looks(page):
+    """Everything that an explorer shows, for comparing before and after."""
+    return page.evaluate(
+        """() => {
+            const root = document.querySelector('.fl-explorer');
+            const ink = [...root.querySelectorAll('canvas')].map((c) => {
+                const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+                let h = 0;
+                for (const v of d) h = (Math.imul(h, 31) + v) | 0;
+                return h;
+            });
+            const read = root.querySelector('.fl-table').textContent;
+            return {ink: ink.join(), read};
+        }"""
+    )
+
+
+def shown(page):
+    """Summary and table of the first explorer."""
+    return page.evaluate(
+        """() => {
+            const root = document.querySelector('.fl-explorer');
+            const rows = [...root.querySelectorAll('tbody tr')];
+            return {
+                summary: root.querySelector('.fl-summary').textContent,
+                table: rows.map((r) => [...r.cells].map((c) => c.textContent)),
+                marked: rows.flatMap((r, k) => r.className === 'fl-marked' ? [k] : []),
+            };
+        }"""
+    )
+
+
+def some_states(kind, count=12):
+    """The starting state, extremes, and random states; the same in every run."""
+    chance = random.Random(kind)
+    controls = explorer(kind).controls
+    states = [explorer(kind).state()]
+    for pick in (lambda v: v[0], lambda v: v[-1], chance.choice):
+        for _ in range(1 if pick is not chance.choice else count):
+            state = {}
+            for control in controls:
+                values = list(control.values)
+                if isinstance(control.start, tuple):
+                    chosen = [v for v in values if chance.random() < 0.5]
+                    state[control.name] = tuple(chosen)
+                else:
+                    state[control.name] = pick(values)
+            states.append(state)
+    return states
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme"), list(itertools.product(MAKERS, ("file", "http")))
+)
+def test_every_control_changes_what_is_shown(kind, scheme, visit, addresses):
+    seen = visit(f"{addresses[scheme]}/{kind}.html")
+    page = seen.page
+    wait_drawn(page)
+    for control in explorer(kind).controls:
+        if control.name in NEEDS:
+            put(page, kind, {**explorer(kind).state(), **NEEDS[control.name]})
+        for how in ("keyboard", "mouse"):
+            before = looks(page)
+            drawn = page.evaluate(
+                "document.querySelector('.fl-explorer').dataset.drawn"
+            )
+            operate(page, control, how)
+            page.wait_for_function(
+                "(d) => document.querySelector('.fl-explorer').dataset.drawn !== d",
+                arg=drawn,
+            )
+            after = looks(page)
+            part = "read" if getattr(control, "follows", "") else "ink"
+            assert before[part] != after[part], f"{control.name} by {how}"
+    assert seen.problems == []
+
+
+def operate(page, control, how):
+    """Move a control as a person would."""
+    box = page.locator(f'[data-control="{control.name}"]').first
+    kind = box.evaluate("e => e.type")
+    if how == "keyboard":
+        page.keyboard.press("Tab")  # so that focus is shown
+        box.focus()
+        style = box.evaluate("e => getComputedStyle(e).outlineStyle")
+        assert style == "solid", f"no visible focus on {control.name}"
+        if kind == "range":
+            last = box.evaluate("e => e.value === e.max")
+            for _ in range(6 if len(control.values) > 20 else 1):
+                page.keyboard.press("ArrowLeft" if last else "ArrowRight")
+        elif kind == "checkbox":
+            page.keyboard.press("Space")
+        else:
+            last = box.input_value() == control.values[-1]
+            page.keyboard.press("ArrowUp" if last else "ArrowDown")
+    elif kind == "range":
+        area = box.bounding_box()
+        middle = area["y"] + area["height"] / 2
+        low = box.evaluate("e => (e.value - e.min) / (e.max - e.min) < 0.5")
+        page.mouse.click(area["x"] + area["width"] * (0.9 if low else 0.05), middle)
+    elif kind == "checkbox":
+        box.click()
+    else:  # the list is drawn by the system, not by the page
+        now = box.input_value()
+        box.select_option(next(v for v in control.values if v != now))
+
+
+@pytest.mark.parametrize("kind", ARITHMETIC)
+def test_pixels_and_read_outs_equal_the_library(kind, visit, addresses):
+    seen = visit(f"{addresses['file']}/{kind}.html")
+    for state in some_states(kind):
+        put(seen.page, kind, state)
+        view = explorer(kind).view(state)
+        for name, expected in view.pictures.items():
+            if expected.ndim == 2:
+                expected = np.repeat(expected[..., None], 3, axis=2)
+            np.testing.assert_array_equal(pixels(seen.page, name), expected, str(state))
+        assert shown(seen.page) == {
+            "summary": view.summary,
+            "table": [list(row) for row in view.table],
+            "marked": list(view.marked),
+        }
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize("kind", [k for k in MAKERS if k not in ARITHMETIC])
+def test_frames_are_those_of_the_library(kind, visit, addresses):
+    seen = visit(f"{addresses['file']}/{kind}.html")
+    for state in some_states(kind):
+        put(seen.page, kind, state)
+        with BOOK:
+            view = explorer(kind).view(state)
+        for name, expected in view.pictures.items():
+            if expected.ndim == 2:
+                expected = np.repeat(expected[..., None], 3, axis=2)
+            # WebP keeps frames, not pixels; a wrong frame differs by far more.
+            off = np.abs(pixels(seen.page, name).astype(int) - expected).mean()
+            assert off < 12, (name, state)
+        text = shown(seen.page)
+        assert text["summary"] == view.summary
+        assert text["table"] == [list(row) for row in view.table]
+    assert seen.problems == []
+
+
+def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
+    page = visit(f"{addresses['file']}/selection.html").page
+    wait_drawn(page)
+    area = page.locator("canvas").bounding_box()
+    height, width = explorer("selection").shape
+    page.mouse.move(
+        area["x"] + area["width"] * 20.5 / width,
+        area["y"] + area["height"] * 10.5 / height,
+    )
+    wait_drawn(page, {"x": 20, "y": 10})
+    view = explorer("selection").view({"x": 20, "y": 10})
+    assert shown(page)["table"] == [list(row) for row in view.table]
+
+
+def test_the_dividing_line_can_be_dragged(visit, addresses):
+    page = visit(f"{addresses['file']}/decomposition.html").page
+    wait_drawn(page)
+    area = page.locator("canvas").bounding_box()
+    row = area["y"] + area["height"] * 0.7
+    page.mouse.move(area["x"] + area["width"] / 2, row)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.205, row, steps=4)
+    page.mouse.up()
+    wait_drawn(page, {"split": 20})
+
+
+def test_explorers_on_one_page_do_not_clash(visit, addresses):
+    seen = visit(f"{addresses['file']}/all-light.html")
+    page = seen.page
+    wait_drawn(page)
+    states = "[...document.querySelectorAll('.fl-explorer')].map(e => e.dataset.drawn)"
+    before = page.evaluate(states)
+    assert len(before) == len(MAKERS) + 1
+    page.locator('[data-kind="selection"] input[value="relu2_1"]').last.click()
+    page.wait_for_function(f"(b) => {states}.join() !== b.join()", arg=before)
+    after = page.evaluate(states)
+    assert [a == b for a, b in zip(after, before, strict=True)] == [True] * 6 + [False]
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_contrast_and_phone_width(theme, visit, addresses):
+    seen = visit(f"{addresses['file']}/all-{theme}.html", width=360)
+    page = seen.page
+    wait_drawn(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    colours = page.evaluate(
+        """() => {
+            const root = document.querySelector('.fl-explorer');
+            const style = getComputedStyle(root);
+            const get = (n) => style.getPropertyValue('--fl-' + n).trim();
+            return Object.fromEntries(['text', 'soft', 'accent', 'edge', 'panel',
+                'field', 'mark'].map((n) => [n, get(n)]));
+        }"""
+    )
+    for name in ("text", "soft", "accent"):
+        assert contrast(colours[name], colours["panel"]) >= 4.5, name
+    for ground in ("field", "mark"):
+        assert contrast(colours["text"], colours[ground]) >= 4.5, ground
+    assert contrast(colours["edge"], colours["panel"]) >= 3
+
+
+def test_dark_mode_follows_the_system_outside_the_book(visit, addresses):
+    grounds = [
+        visit(f"{addresses['file']}/decomposition.html", dark=dark).page.evaluate(
+            "getComputedStyle(document.querySelector('.fl-explorer')).backgroundColor"
+        )
+        for dark in (False, True)
+    ]
+    assert grounds[0] == "rgb(255, 255, 255)"
+    assert grounds[1] != grounds[0]
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, as WCAG defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+        linear = np.where(
+            parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4
+        )
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)

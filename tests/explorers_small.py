@@ -1,0 +1,49 @@
+"""The six explorers on a small scene, for tests."""
+
+from __future__ import annotations
+
+import functools
+import os
+from unittest import mock
+
+from fusionlib import explorers
+from fusionlib.data import Pair
+from fusionlib.scenes import render_scene
+from fusionlib.weights import seeded_weights
+
+#: Function that makes each explorer, by kind.
+MAKERS = {
+    "decomposition": lambda pair: explorers.decomposition_explorer(pair),
+    "features": lambda pair: explorers.feature_browser(pair, seeded_weights()),
+    "activity": lambda pair: explorers.activity_explorer(pair, seeded_weights()),
+    "weights": lambda pair: explorers.weights_explorer(pair, seeded_weights()),
+    "selection": lambda pair: explorers.selection_explorer(pair, seeded_weights()),
+    "metrics": lambda pair: explorers.metrics_explorer(pair, seeded_weights()),
+}
+
+#: Kinds whose pixels come from arithmetic in the page.
+ARITHMETIC = ("weights", "selection", "metrics")
+
+#: What the book build sets.
+BOOK = mock.patch.dict(os.environ, {"FUSIONLIB_BOOK": "1"})
+
+
+@functools.cache
+def small_pair() -> Pair:
+    """A scene of 61 x 75 pixels: odd sizes, so that no map fits exactly."""
+    scene = render_scene("street", shape=(61, 75))
+    return Pair("small", "Small street", scene.infrared, scene.visible, False)
+
+
+@functools.cache
+def explorer(kind: str):
+    """The explorer as the book builds it."""
+    with BOOK:
+        return MAKERS[kind](small_pair())
+
+
+@functools.cache
+def html(kind: str) -> str:
+    """Its HTML."""
+    with BOOK:
+        return explorer(kind).html

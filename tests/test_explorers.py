@@ -1,0 +1,444 @@
+"""The explorers without a browser: views, HTML, widgets."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import subprocess
+import sys
+import zlib
+from base64 import b64decode
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+
+import fusionlib
+from fusionlib import InputError, explorers, fuse
+from fusionlib.data import Pair
+from fusionlib.explorers import _arithmetic as arithmetic
+from fusionlib.explorers._core import as_pair, fit
+from fusionlib.explorers._page import Store, pack
+from fusionlib.fusion import select
+from fusionlib.io import to_uint8
+from fusionlib.metrics import n_abf
+
+from .explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
+
+#: The most that an explorer may add to a page, in bytes.
+BUDGET = 900_000
+
+
+class Page(HTMLParser):
+    """Inputs, addresses and ids of a piece of HTML."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.inputs, self.addresses, self.ids = [], [], []
+        self.canvases, self.live = [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag in ("input", "select"):
+            self.inputs.append(found)
+        if tag == "canvas":
+            self.canvases.append(found)
+        self.live += "aria-live" in found
+        self.ids += [found["id"]] if "id" in found else []
+        for name in ("src", "href", "action", "poster"):
+            self.addresses += [found[name]] if name in found else []
+
+
+@pytest.fixture(params=MAKERS)
+def kind(request):
+    return request.param
+
+
+def test_import_of_the_library_does_not_import_explorers_or_widgets():
+    code = (
+        "import sys, fusionlib, fusionlib.explorers;"
+        "assert not {'ipywidgets', 'torch', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_six_are_offered():
+    chapters = ("decomposition", "activity", "weights", "selection", "metrics")
+    names = {f"{chapter}_explorer" for chapter in chapters}
+    assert set(explorers.__all__) == names | {"feature_browser"}
+    assert set(explorers.__all__) == set(dir(explorers))
+
+
+def test_html_needs_nothing_from_outside(kind):
+    page = Page(html(kind))
+    assert page.addresses == []
+    text = re.sub(r"data:image/webp;base64,[A-Za-z0-9+/=]+", "", html(kind))
+    assert not re.search(r"https?:|url\(|@import|import\(|fetch\(|XMLHttp", text)
+
+
+def test_html_is_the_same_every_time(kind):
+    with BOOK:
+        assert MAKERS[kind](small_pair()).html == html(kind)
+
+
+def test_every_input_has_a_label_and_keeps_its_keys_in_lab(kind):
+    page = Page(html(kind))
+    assert page.inputs
+    for found in page.inputs:
+        assert found["aria-label"].strip()
+        assert found["data-lm-suppress-shortcuts"] == "true"
+        if found.get("type") == "range":
+            assert found["aria-valuetext"]
+    assert {c.name for c in explorer(kind).controls} == {
+        found["data-control"] for found in page.inputs
+    }
+    assert page.live == 1
+    assert all(c["role"] == "img" and c["aria-label"] for c in page.canvases)
+
+
+def test_ids_tell_explorers_apart():
+    ids = [i for kind in MAKERS for i in Page(html(kind)).ids]
+    assert ids == [f"fl-{kind}-small" for kind in MAKERS]
+
+
+def test_captions_say_which_pair_and_weights(kind):
+    caption = explorer(kind).caption
+    assert "Small street, 75 × 61 pixels" in caption
+    assert ("random stand-in" in caption) == (kind != "decomposition")
+    assert caption in html(kind)
+
+
+def test_book_build_shows_html_and_lab_shows_widgets(kind, monkeypatch):
+    with BOOK:
+        bundle = explorer(kind)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    monkeypatch.delenv("FUSIONLIB_BOOK", raising=False)
+    live = explorers.decomposition_explorer(small_pair())
+    assert "text/html" not in live._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in live._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("kind", ["selection", "decomposition"])
+def test_a_full_scene_fits_the_budget(kind, seeded):
+    make = {
+        "selection": lambda: explorers.selection_explorer("street", seeded),
+        "decomposition": lambda: explorers.decomposition_explorer("street"),
+    }
+    with BOOK:
+        assert len(make[kind]().html.encode()) < BUDGET
+
+
+def test_large_pairs_are_reduced_for_a_page_and_say_so():
+    big = np.random.RandomState(0).randint(0, 256, (576, 768)).astype(np.uint8) / 255
+    pair = Pair("big", "Big", big, big[::-1].copy(), True)
+    small = fit(pair)
+    height, width = small.infrared.shape
+    assert height * width <= 90_400
+    assert width / height == pytest.approx(768 / 576, rel=0.01)
+    assert "reduced" in small.title
+    assert fit(small_pair()) is small_pair()
+
+
+# ---- views ---------------------------------------------------------------
+
+
+def test_every_state_has_8_bit_pictures_of_the_size_of_the_pair(kind):
+    view = explorer(kind).view()
+    for picture in view.pictures.values():
+        assert picture.dtype == np.uint8
+        assert picture.shape[:2] == explorer(kind).shape
+    assert set(view.pictures) == {p.name for p in explorer(kind).pictures}
+    assert view.summary
+    if explorer(kind).head:
+        assert {len(row) for row in view.table} == {len(explorer(kind).head)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"lam": 3.3}, "lam cannot be 3.3"), ({"mu": 1}, "no control 'mu'")],
+)
+def test_states_that_no_control_offers_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        explorer("decomposition").view(changes)
+
+
+def test_selection_shows_what_fuse_gives(seeded):
+    result = fuse(small_pair().sources, weights=seeded)
+    ends = {"left": "fused", "right": "fused"}
+    view = explorer("selection").view(ends)
+    np.testing.assert_array_equal(view.pictures["picture"], to_uint8(result.image))
+    at = (
+        view.table[-1],
+        (result.image.shape[0] * 5 // 8, result.image.shape[1] * 5 // 8),
+    )
+    assert at[0][1] == str(to_uint8(result.image)[at[1]])
+    candidate = 255 * result.F_d_i["relu3_1"][at[1]]
+    shown = float(view.table[6][1].replace("−", "-"))
+    assert shown == pytest.approx(candidate, abs=0.0051)
+
+
+@pytest.mark.parametrize("rule", ["max", "absmax"])
+@pytest.mark.parametrize("layers", [("relu2_1",), ("relu1_1", "relu4_1")])
+def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded):
+    result = fuse(small_pair().sources, weights=seeded)
+    detail, winner = select(np.stack([result.F_d_i[n] for n in layers]), rule)
+    state = {"layers": layers, "rule": rule, "wipe": 100, "right": "mean"}
+    fused = explorer("selection").view(state | {"left": "fused"}).pictures["picture"]
+    np.testing.assert_array_equal(fused, to_uint8(result.F_b + detail))
+    colours = explorer("selection").view(state | {"left": "winner"}).pictures["picture"]
+    names = list(result.F_d_i)
+    from fusionlib.explorers._colours import LAYER_COLOURS, rgb
+
+    table = np.array([rgb(LAYER_COLOURS[names.index(n)]) for n in layers])
+    np.testing.assert_array_equal(colours, table[winner])
+
+
+def test_without_layers_the_base_part_is_left(seeded):
+    result = fuse(small_pair().sources, weights=seeded)
+    view = explorer("selection").view({"layers": (), "wipe": 100})
+    np.testing.assert_array_equal(view.pictures["picture"], to_uint8(result.F_b))
+    assert "No layer" in view.summary
+
+
+def test_weights_over_the_full_range_are_nearly_white_where_weights_are_half():
+    view = explorer("weights").view({"scale": "full", "opacity": 100})
+    assert (view.pictures["picture"] > 225).mean() > 0.99  # all near one half
+    narrow = explorer("weights").view({"scale": "layer", "opacity": 100})
+    assert np.ptp(narrow.pictures["picture"]) > 100
+    behind = explorer("weights").view({"opacity": 0, "behind": "infrared"})
+    np.testing.assert_array_equal(
+        behind.pictures["picture"][..., 0], to_uint8(small_pair().infrared)
+    )
+
+
+def test_metrics_are_those_of_the_library():
+    state = explorer("metrics").state({"artifact": 2, "noise": 3})
+    image = explorer("metrics").spoilt(state) / 255
+    view = explorer("metrics").view(state)
+    expected = n_abf(image, small_pair().sources)
+    assert dict(row[::2] for row in (r[:3] for r in view.table))["N_abf"] == (
+        f"{expected:.5f}"
+    )
+    # With blend at the end only one source is left, which adds no edges.
+    alone = explorer("metrics").view({"blend": 100})
+    np.testing.assert_array_equal(
+        alone.pictures["image"], to_uint8(small_pair().visible)
+    )
+    assert dict((r[0], r[2]) for r in alone.table)["N_abf"] == "0.00000"
+
+
+def test_shift_moves_the_visible_only():
+    zero = explorer("activity").view({"map": "infrared", "shift": 0})
+    moved = explorer("activity").view({"map": "infrared", "shift": 4})
+    np.testing.assert_array_equal(zero.pictures["map"], moved.pictures["map"])
+    assert (zero.pictures["sources"] != moved.pictures["sources"]).any()
+    assert {row[2] for row in zero.table} == {"0.00"}
+    assert all(float(row[2]) > 0 for row in moved.table)
+
+
+def test_features_most_active_first_and_the_page_offers_some():
+    browser = explorer("features")
+    for name, count in (("relu1_1", 64), ("relu4_1", 512)):
+        states = [
+            browser.state({"layer": name, "channel": k})
+            for k in range(1, browser.stops + 1)
+        ]
+        channels = [browser.channel(s) for s in states]
+        levels = browser.levels("visible", name)
+        assert len(levels) == count
+        assert (np.diff(levels[channels]) <= 0).all()
+        ordered = [browser.channel({**s, "order": "network"}) for s in states]
+        assert ordered == sorted(channels)
+
+
+def test_decomposition_parts_add_up_to_the_source():
+    base, detail = explorer("decomposition").parts({"source": "visible", "lam": 5})
+    np.testing.assert_allclose(base + detail, small_pair().visible, atol=1e-12)
+    text = explorer("decomposition").view({"lam": 0.2}).summary
+    assert "even the finest stripes" in text
+
+
+# ---- arithmetic ----------------------------------------------------------
+
+
+def test_ranking_gives_the_winner_of_every_subset_with_ties():
+    values = np.random.RandomState(1).randint(-3, 4, (4, 9, 11)).astype(float)
+    for rule in ("max", "absmax"):
+        codes = arithmetic.ranking(values, rule)
+        for bits in range(1, 16):
+            enabled = [k for k in range(4) if bits >> k & 1]
+            winner = np.array(enabled)[select(values[enabled], rule)[1]]
+            np.testing.assert_array_equal(arithmetic.chosen(codes, 4, enabled), winner)
+
+
+def test_noise_is_fixed_and_standard():
+    grain = arithmetic.noise(100, 100)
+    assert abs(grain.mean()) < 0.03
+    assert grain.std() == pytest.approx(1, abs=0.02)
+    np.testing.assert_array_equal(grain, arithmetic.noise(100, 100))
+
+
+def test_difference_and_wipe_by_hand():
+    a, b = np.array([[10, 200]], np.uint8), np.array([[12, 100]], np.uint8)
+    np.testing.assert_array_equal(arithmetic.difference(a, b, 16), [[96, 255]])
+    np.testing.assert_array_equal(arithmetic.wipe(a, b, 50), [[10, 100]])
+    np.testing.assert_array_equal(arithmetic.wipe(a, b, 0), b)
+    np.testing.assert_array_equal(arithmetic.shifted(a, 1), [[10, 10]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.int16]))
+def test_packing_loses_nothing(seed, dtype):
+    chance = np.random.RandomState(seed)
+    info = np.iinfo(dtype)
+    plane = chance.randint(info.min, info.max + 1, (7, 5)).astype(dtype)
+    minus = chance.randint(info.min, info.max + 1, (7, 5)).astype(dtype)
+    for base in (None, minus):
+        np.testing.assert_array_equal(unpack(pack(plane, base), base), plane)
+
+
+def unpack(spec, minus):
+    """Undo ``pack`` as static/arithmetic.js does."""
+    height, width = spec["shape"]
+    raw = np.frombuffer(zlib.decompress(b64decode(spec["data"])), np.uint8)
+    lanes = raw.reshape(-1, height, width).astype(int)
+    folded = sum(lane << (8 * k) for k, lane in enumerate(lanes))
+    error = np.where(folded % 2, -(folded + 1) // 2, folded // 2)
+    modulus = 2 ** spec["bits"]
+    low = -modulus // 2 if spec["signed"] or minus is not None else 0
+    out = np.zeros((height, width), int)
+    for y in range(height):
+        for x in range(width):
+            a = out[y, x - 1] if x else 0
+            b = out[y - 1, x] if y else 0
+            c = out[y - 1, x - 1] if x and y else 0
+            p = a + b - c
+            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+            guess = {"none": 0, "left": a, "up": b, "paeth": paeth}[spec["filter"]]
+            out[y, x] = (guess + error[y, x] - low) % modulus + low
+    dtype = np.int16 if spec["signed"] else np.uint8
+    return (out + (0 if minus is None else minus.astype(int))).astype(dtype)
+
+
+def test_store_keeps_each_thing_once():
+    store = Store(explorer("decomposition").controls[:2])
+    for state in store.states():
+        store.add("source", state["source"], str.upper, state["source"])
+    kept = store.as_dict()
+    assert kept["items"]["source"] == ["INFRARED", "VISIBLE"]
+    assert kept["index"]["source"] == [0] * 14 + [1] * 14
+
+
+# ---- widgets -------------------------------------------------------------
+
+
+def descendants(widget):
+    """All widgets inside a widget."""
+    for child in getattr(widget, "children", ()):
+        yield child
+        yield from descendants(child)
+
+
+def image_of(explorer_):
+    import ipywidgets
+
+    found = [
+        w for w in descendants(explorer_.widget) if isinstance(w, ipywidgets.Image)
+    ]
+    return np.asarray(PILImage.open(io.BytesIO(found[-1].value)))
+
+
+def test_moving_a_live_slider_changes_the_picture(kind):
+    import ipywidgets
+
+    live = MAKERS[kind](small_pair())
+    before = image_of(live)
+    np.testing.assert_array_equal(before, list(live.view().pictures.values())[-1])
+    inputs = [
+        w
+        for w in descendants(live.widget)
+        if isinstance(w, ipywidgets.SelectionSlider) and len(w.options) > 1
+    ]
+    inputs[0].index = len(inputs[0].options) - 1
+    assert (image_of(live) != before).any()
+
+
+WHEN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def upload(live, files):
+    """Put files into the two upload widgets; returns the message."""
+    import ipywidgets
+
+    boxes = [
+        w for w in descendants(live.widget) if isinstance(w, ipywidgets.FileUpload)
+    ]
+    for box, (name, content) in zip(boxes, files, strict=True):
+        file = {"name": name, "content": memoryview(content), "size": len(content)}
+        box.value = ({**file, "type": "image/png", "last_modified": WHEN},)
+    texts = [
+        w.value for w in descendants(live.widget) if isinstance(w, ipywidgets.HTML)
+    ]
+    return re.sub("<[^>]*>", "", texts[-1])
+
+
+def png(image) -> bytes:
+    buffer = io.BytesIO()
+    PILImage.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_own_files_are_explored():
+    chance = np.random.RandomState(3)
+    own = [chance.randint(0, 256, (40, 52)).astype(np.uint8) for _ in range(2)]
+    live = explorers.decomposition_explorer(small_pair())
+    files = [("ir.png", png(own[0])), ("vis.png", png(own[1]))]
+    assert upload(live, files) == "Showing your images."
+    assert live.shape == (40, 52)
+    assert image_of(live).shape == (40, 52)
+    assert "Own images, 52 × 40" in live.caption
+
+
+GREY = np.full((40, 52), 90, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (("notes.txt", b"hello"), "notes.txt is not an image"),
+        (("cut.png", png(GREY)[:60]), "cut.png"),
+        (("wide.png", png(GREY[:, :30])), "same size"),
+        (("colour.png", png(np.dstack([GREY] * 3))), "must be a grey image"),
+    ],
+)
+def test_files_that_cannot_be_used_give_one_clear_line(second, words):
+    live = explorers.decomposition_explorer(small_pair())
+    before = image_of(live)
+    message = upload(live, [("ir.png", png(GREY)), second])
+    assert words in message
+    assert "\n" not in message
+    assert "/tmp" not in message
+    np.testing.assert_array_equal(image_of(live), before)
+
+
+def test_pairs_may_be_names_numbers_pairs_or_arrays():
+    assert as_pair("street").name == "street"
+    assert as_pair(small_pair()) is small_pair()
+    assert as_pair([GREY, GREY]).infrared.max() == pytest.approx(90 / 255)
+    with pytest.raises(InputError, match="infrared and a visible"):
+        as_pair([GREY, GREY, GREY])
+    with pytest.raises(InputError, match="pair must be"):
+        as_pair("nowhere")
+
+
+def test_kinds_with_arithmetic_are_in_the_script():
+    script = (fusionlib.__path__[0]) + "/explorers/static/explorers.js"
+    with open(script, encoding="utf-8") as file:
+        text = file.read()
+    for kind in ARITHMETIC:
+        assert f"kinds.{kind} =" in text
