@@ -1,13 +1,16 @@
 """Figures of the book: the few kinds that its chapters share.
 
 Imports matplotlib, so nothing in the library imports this module. Functions return
-the figure and draw on a white background, which is legible in both themes.
+the figure and draw on a white background, which is legible in both themes. A figure
+is shown once, whether it is the value of the last line of a notebook's cell or was
+only drawn there.
 """
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,7 +18,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "LAYER_COLOURS", "ORANGE", "show_images", "show_winner"]
+from .architecture import CONVOLUTIONS, map_shape, multiply_adds, receptive_field
+from .architecture import layer as find_layer
+
+__all__ = [
+    "BLUE",
+    "DIVERGING",
+    "LAYER_COLOURS",
+    "ORANGE",
+    "SEQUENTIAL",
+    "BookFigure",
+    "figure",
+    "limits_around",
+    "show_costs",
+    "show_images",
+    "show_layer_maps",
+    "show_receptive_fields",
+    "show_winner",
+]
 
 #: Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -23,19 +43,74 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 #: One colour for each of the paper's four layers.
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
+#: Colour maps for amounts, and for values on both sides of a middle (high: orange).
+SEQUENTIAL, DIVERGING = "cividis", "PuOr_r"
+
+#: Largest change of a colour channel, of 255, that a palette may cause.
+_INVISIBLE = 12
+
 _STYLE: dict[Any, Any] = {
+    "image.cmap": "gray",
     "figure.dpi": 110,
     "savefig.dpi": 110,
     "figure.facecolor": "white",
     "font.size": 9,
     "axes.titlesize": 9,
-    "image.cmap": "gray",
-    "image.interpolation": "nearest",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=LAYER_COLOURS),
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.hspace": 0.02,
+    "figure.constrained_layout.wspace": 0.02,
 }
 
 
+class BookFigure(Figure):
+    """A figure that a notebook shows once, as a PNG that is as small as it can be."""
+
+    def png(self) -> bytes:
+        """Return the figure as the bytes of a PNG file.
+
+        Figures in grey get a palette of 256 colours, a third of the size. Where
+        that would change a colour visibly, as it does in most colour bars, channels
+        are rounded to 64 levels instead.
+        """
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        with plt.rc_context(_STYLE):
+            self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        exact = Image.open(buffer).convert("RGB")
+        palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
+        change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
+        small = io.BytesIO()
+        if np.abs(change).max() <= _INVISIBLE:
+            palette.save(small, "png", optimize=True)
+        else:
+            levels = [round(round(v * 63 / 255) * 255 / 63) for v in range(256)]
+            exact.point(levels * 3).save(small, "png", optimize=True)
+        return small.getvalue()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import Image, display
+
+        display(Image(self.png(), format="png"))
+        plt.close(self)
+
+
 def figure(
-    rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (7.6, 3.0)
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    size: tuple[float, float] = (7.6, 3.0),
+    **options: Any,
 ) -> tuple[Figure, Any]:
     """Return a figure in the style of the book and its axes.
 
@@ -45,9 +120,39 @@ def figure(
         Grid of axes.
     size : tuple of float, optional
         Width and height in inches.
+    **options
+        Passed to ``matplotlib.pyplot.subplots``.
     """
-    with plt.rc_context(_STYLE):
-        return plt.subplots(rows, columns, figsize=size, layout="constrained")
+    # Titles and labels take their size from the settings when they are written,
+    # which is in the caller's code: so these settings stay.
+    plt.rcParams.update(_STYLE)
+    return plt.subplots(
+        rows,
+        columns,
+        figsize=size,
+        layout="constrained",
+        FigureClass=BookFigure,
+        **options,
+    )
+
+
+def limits_around(
+    values: Any, centre: float = 0.0, *, percentile: float = 100.0
+) -> tuple[float, float]:
+    """Return limits of equal distance from a centre that hold the values.
+
+    Parameters
+    ----------
+    values : array_like
+        What is to be shown.
+    centre : float, optional
+        The middle of the scale.
+    percentile : float, optional
+        How much of the values must fit: with 99, the most extreme hundredth is
+        shown in the colour of the limit.
+    """
+    reach = float(np.percentile(np.abs(np.asarray(values) - centre), percentile))
+    return centre - reach, centre + reach
 
 
 def show_images(
@@ -58,6 +163,8 @@ def show_images(
     limits: tuple[float, float] | None = (0, 1),
     cmap: str = "gray",
     colorbar: bool = False,
+    label: str = "",
+    row_labels: Sequence[str] = (),
     width: float = 7.6,
 ) -> Figure:
     """Return images side by side, each with a title.
@@ -67,7 +174,7 @@ def show_images(
     images : sequence of array_like, shape (H, W)
         What to show.
     titles : sequence of str
-        A title for each.
+        A title for each; with ``row_labels``, titles of the columns are enough.
     columns : int, optional
         Images in a row; all by default.
     limits : tuple of float or None, optional
@@ -75,25 +182,211 @@ def show_images(
     cmap : str, optional
         Colour map.
     colorbar : bool, optional
-        Draw a colour bar beside each image.
+        Draw one colour bar for all images, or with ``limits=None`` one for each.
+    label : str, optional
+        What the colour bar measures, with its unit.
+    row_labels : sequence of str, optional
+        A label at the left of each row.
     width : float, optional
         Width of the figure in inches.
     """
     columns = columns or len(images)
     rows = math.ceil(len(images) / columns)
     height, across = np.shape(images[0])[:2]
-    cell = width / columns
-    size = (width, rows * (cell * height / across * (0.86 if colorbar else 1) + 0.3))
-    drawing, axes = figure(rows, columns, size=size)
-    panels = np.atleast_1d(axes).ravel()
+    bars = 0.0 if not colorbar else 0.75 if limits else 0.55 * columns
+    cell = (width - bars - (0.25 if row_labels else 0)) / columns - 0.08
+    titled = rows if len(titles) > columns else 1
+    tall = rows * (cell * height / across + 0.06) + 0.22 * titled
+    drawing, axes = figure(rows, columns, size=(width, tall), squeeze=False)
     low, high = limits or (None, None)
-    for panel, image, title in zip(panels, images, titles, strict=False):
+    for panel, image in zip(axes.flat, images, strict=False):
         shown = panel.imshow(image, cmap=cmap, vmin=low, vmax=high)
+        if colorbar and not limits:
+            drawing.colorbar(shown, ax=panel, shrink=0.8, label=label)
+    for panel, title in zip(axes.flat, titles, strict=False):
         panel.set_title(title)
-        if colorbar:
-            drawing.colorbar(shown, ax=panel, shrink=0.8)
-    for panel in panels:
-        panel.set_axis_off()
+    for panel in axes.flat:
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+    for row, name in zip(axes, row_labels, strict=False):
+        row[0].set_ylabel(name)
+    if colorbar and limits:
+        drawing.colorbar(
+            shown, ax=axes, fraction=0.03, pad=0.015, aspect=10 * tall, label=label
+        )
+    return drawing
+
+
+def show_layer_maps(
+    maps: Mapping[str, Any],
+    rows: Sequence[str],
+    *,
+    limits: tuple[float, float] | None = None,
+    centre: float | None = None,
+    percentile: float = 99.0,
+    cmap: str | None = None,
+    label: str = "",
+    width: float = 7.6,
+) -> Figure:
+    """Return maps of several layers: a column for each layer, a row for each source.
+
+    Parameters
+    ----------
+    maps : mapping of str to array_like, shape (K, h, w)
+        Maps by layer.
+    rows : sequence of str
+        Labels of the first sources; as many rows are drawn.
+    limits : tuple of float, optional
+        One scale for everything. By default each column has its own, taken from the
+        samples whose receptive field lies inside the image.
+    centre : float, optional
+        Middle of each column's own scale, which then also takes the diverging
+        colour map.
+    percentile : float, optional
+        How much of the values a column's own scale must hold.
+    cmap : str, optional
+        Colour map.
+    label : str, optional
+        What the colour bars measure, with its unit.
+    width : float, optional
+        Width of the figure in inches.
+    """
+    cmap = cmap or (SEQUENTIAL if centre is None else DIVERGING)
+    count = len(rows)
+    h, w = np.shape(next(iter(maps.values())))[1:]
+    cell = (width - 0.25) / len(maps) - 0.1
+    size = (width, 0.25 + count * (cell * h / w + 0.06) + 0.55)
+    drawing, axes = figure(count, len(maps), size=size, squeeze=False)
+    for column, (name, stack) in zip(axes.T, maps.items(), strict=True):
+        values = np.asarray(stack)[:count]
+        low, high = limits or _own_limits(_inner(values, name), centre, percentile)
+        for panel, values_of_one in zip(column, values, strict=True):
+            # One extent for all: maps of odd sizes differ by part of a sample.
+            shown = panel.imshow(
+                values_of_one, cmap=cmap, vmin=low, vmax=high, extent=(0, w, h, 0)
+            )
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
+        column[0].set_title(name)
+        bar = drawing.colorbar(
+            shown, ax=column, location="bottom", fraction=0.05, pad=0.02, aspect=18
+        )
+        bar.ax.locator_params(axis="x", nbins=4, prune="both")
+        bar.ax.ticklabel_format(useOffset=False)
+        bar.outline.set_visible(False)
+    for row, name in zip(axes, rows, strict=True):
+        row[0].set_ylabel(name)
+    if label:
+        drawing.supxlabel(label, fontsize=9)
+    return drawing
+
+
+def _inner(values: Any, name: str) -> Any:
+    """Return the samples whose receptive field lies inside the image."""
+    rim = receptive_field(name) // (2 * find_layer(name).stride)
+    inner = values[:, rim:-rim, rim:-rim]
+    return inner if inner.size else values
+
+
+def _own_limits(
+    values: Any, centre: float | None, percentile: float
+) -> tuple[float, float]:
+    if centre is not None:
+        return limits_around(values, centre, percentile=percentile)
+    low, high = np.percentile(values, (100 - percentile, percentile))
+    return float(low), float(high)
+
+
+def _field(name: str, row: int, column: int) -> tuple[int, int, int]:
+    """Return first row, first column and side of what the sample over a pixel sees."""
+    stride, side = find_layer(name).stride, receptive_field(name)
+    margin = (side - stride) // 2
+    return row // stride * stride - margin, column // stride * stride - margin, side
+
+
+def show_receptive_fields(
+    image: Any, influences: Mapping[str, Any], row: int, column: int
+) -> Figure:
+    """Return what one sample of each layer sees, on the image and close up.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W)
+        Grey image in [0, 1].
+    influences : mapping of str to array_like, shape (H, W)
+        By layer, how much each pixel changes the sample's activity.
+    row, column : int
+        The pixel that the samples lie over.
+    """
+    from matplotlib.patches import Rectangle
+
+    def square(name: str, colour: str, wide: float) -> Rectangle:
+        top, left, side = _field(name, row, column)
+        corner = (left - 0.5, top - 0.5)
+        return Rectangle(corner, side, side, fill=False, color=colour, lw=wide)
+
+    height, across = np.shape(image)
+    big = 3.7
+    size = (7.6, max(big * height / across + 0.3, 3.0))
+    drawing, axes = figure(1, 2, size=size, width_ratios=[big, 7.5 - big])
+    axes[0].imshow(image, cmap="gray", vmin=0, vmax=1)
+    for name, colour in zip(influences, LAYER_COLOURS, strict=False):
+        axes[0].add_patch(square(name, colour, 1.8))
+    axes[0].set_axis_off()
+    axes[0].set_title("receptive fields on the image")
+    axes[1].set_axis_off()
+    grid = axes[1].get_subplotspec().subgridspec(2, 2, hspace=0.08)
+    for place, (name, influence), colour in zip(
+        grid, influences.items(), LAYER_COLOURS, strict=False
+    ):
+        panel = drawing.add_subplot(place)
+        amount = np.abs(influence)
+        panel.imshow(amount, cmap="magma", vmin=0, vmax=np.percentile(
+            amount[amount > 0], 98) if amount.any() else 1)  # fmt: skip
+        panel.add_patch(square(name, colour, 2.2))
+        top, left, side = _field(name, row, column)
+        around = max(2, side // 8)
+        panel.set_xlim(left - around, left + side + around)
+        panel.set_ylim(top + side + around, top - around)
+        panel.set(xticks=[], yticks=[])
+        panel.set_title(f"{name}: {side} × {side} pixels")
+    return drawing
+
+
+def show_costs(height: int, width: int) -> Figure:
+    """Return the work and the memory of each convolution up to relu4_1.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of one source in pixels.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    names = [c.name for c in CONVOLUTIONS]
+    upto = [multiply_adds(height, width, c.relu) for c in CONVOLUTIONS]
+    work = np.diff([0, *upto]) / 1e9
+    values = [
+        math.prod(map_shape(height, width, c.relu)) * c.outputs / 1e6
+        for c in CONVOLUTIONS
+    ]
+    colours = [
+        LAYER_COLOURS[c.block - 1] if c.number == 1 else "#BBBBBB" for c in CONVOLUTIONS
+    ]
+    drawing, axes = figure(1, 2, size=(7.6, 2.7), sharey=True)
+    panels = zip(
+        axes,
+        (work, values),
+        ("multiply-adds, 10⁹", "values in the feature maps, 10⁶"),
+        strict=True,
+    )
+    for panel, amounts, label in panels:
+        bars = panel.barh(names, amounts, color=colours)
+        panel.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+        panel.set_xlabel(label)
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        panel.margins(x=0.14)
+    axes[0].invert_yaxis()
     return drawing
 
 
