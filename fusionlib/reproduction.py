@@ -36,19 +36,25 @@ __all__ = [
     "METRICS",
     "Published",
     "Task",
+    "agreement",
     "draw_figure_7",
     "method_names",
     "published_table_1",
     "published_table_2",
     "read_records",
+    "read_results",
     "reproduce",
     "run_task",
     "table_1",
     "table_2",
+    "table_html",
     "write_tables",
 ]
 
 logger = logging.getLogger(__name__)
+
+#: One line of the results: a method on an image, and its metrics.
+Result = dict[str, Any]
 
 #: Columns of the paper's tables, in their order.
 DEFAULT_METHODS = ("cbf", "wls", "jsr", "jsrsd", "convsr", "proposed")
@@ -391,8 +397,9 @@ def reproduce(
             digest if name == "proposed" else "",
             _dictionary(name, number, folder),
         )
-        for number in wanted
+        # Method by method: two that share a learned dictionary do not meet.
         for name in names
+        for number in wanted
     ]
     todo = [task for task in tasks if _finished(task, task.settings()) is None]
     logger.info("reproduce: %d of %d tasks to do", len(todo), len(tasks))
@@ -452,46 +459,87 @@ def _one_thread_each(workers: int) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = saved
 
 
-def read_records(output: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Return the records of all finished tasks in a folder, by method and image."""
-    records = []
-    for path in Path(output, "records").glob("*.json"):
+def read_records(output: str | os.PathLike[str]) -> list[Result]:
+    """Return the results of all finished tasks in a folder, by method and image.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder of a run.
+
+    Returns
+    -------
+    list of dict
+        ``method``, ``image``, the metrics by name, ``seconds``, and where they
+        matter ``dictionary`` and ``weights``.
+    """
+    results = []
+    for path in Path(output, "records").glob("[!.]*.json"):
         try:
-            records.append(json.loads(path.read_text("utf-8")))
+            record = json.loads(path.read_text("utf-8"))
         except ValueError:
             logger.warning("reproduce: %s is damaged and left out", path)
-    order = {
-        name: k for k, name in enumerate([*DEFAULT_METHODS, *method_names()][::-1])
-    }
-    return sorted(
-        records,
-        key=lambda r: (-order[r["settings"]["method"]], r["settings"]["image"]),
-    )
-
-
-def _values(records: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, Any]]:
-    """Return the metrics by method and image."""
-    found: dict[str, dict[int, Any]] = {}
-    for record in records:
+            continue
         settings = record["settings"]
-        found.setdefault(settings["method"], {})[settings["image"]] = record["values"]
-    return found
+        results.append(
+            {
+                "method": settings["method"],
+                "image": settings["image"],
+                **record["values"],
+                "seconds": record["seconds"],
+                "dictionary": settings.get("dictionary", ""),
+                "weights": settings.get("weights", ""),
+            }
+        )
+    names = list(dict.fromkeys([*DEFAULT_METHODS, *method_names()]))
+    return sorted(results, key=lambda r: (names.index(r["method"]), r["image"]))
 
 
-def _difference(ours: float, published: Published | None) -> str:
-    if published is None:
-        return ""
-    # Adding zero makes a negative zero positive.
-    return f"{round(ours - published.value, 5) + 0.0:+.5f}"
+def read_results(path: str | os.PathLike[str]) -> list[Result]:
+    """Return results from a ``results.csv``, in the form of :func:`read_records`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; lines that start with ``#`` are left out.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    rows: list[Result] = list(csv.DictReader(lines))
+    for row in rows:
+        row["image"] = int(row["image"])
+        for name in (*METRICS, "seconds"):
+            row[name] = float(row[name])
+    return rows
 
 
-def table_1(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _by_method(results: Iterable[Result]) -> dict[str, list[Result]]:
+    grouped: dict[str, list[Result]] = {}
+    for result in results:
+        grouped.setdefault(result["method"], []).append(result)
+    return grouped
+
+
+def _row(ours: float, published: Published | None, *, comparable: bool) -> Result:
+    """Return the columns that both tables share."""
+    difference = ""
+    if published is not None and comparable:
+        # Adding zero makes a negative zero positive.
+        difference = f"{round(ours - published.value, 5) + 0.0:+.5f}"
+    return {
+        "published": published.text if published else "",
+        "ours": f"{ours:.5f}",
+        "difference": difference,
+    }
+
+
+def table_1(results: Iterable[Result]) -> list[dict[str, Any]]:
     """Return our means beside those of Table I.
 
     Parameters
     ----------
-    records : iterable of dict
-        As :func:`read_records` returns them.
+    results : iterable of dict
+        As :func:`read_records` or :func:`read_results` return them.
 
     Returns
     -------
@@ -500,33 +548,30 @@ def table_1(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         ``ours`` and ``difference``. The published mean is over 21 images, so there
         is a difference only where ours is too.
     """
-    printed = published_table_1()
-    rows = []
-    for metric in METRICS:
-        for method, values in _values(records).items():
-            ours = float(np.mean([v[metric] for v in values.values()]))
-            published = printed[metric].get(method)
-            complete = len(values) == 21
-            rows.append(
-                {
-                    "metric": metric,
-                    "method": method,
-                    "images": len(values),
-                    "published": published.text if published else "",
-                    "ours": f"{ours:.5f}",
-                    "difference": _difference(ours, published) if complete else "",
-                }
-            )
-    return rows
+    printed, grouped = published_table_1(), _by_method(results)
+    return [
+        {
+            "metric": metric,
+            "method": method,
+            "images": len(lines),
+            **_row(
+                float(np.mean([line[metric] for line in lines])),
+                printed[metric].get(method),
+                comparable=len(lines) == 21,
+            ),
+        }
+        for metric in METRICS
+        for method, lines in grouped.items()
+    ]
 
 
-def table_2(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def table_2(results: Iterable[Result]) -> list[dict[str, Any]]:
     """Return our N_abf beside that of Table II.
 
     Parameters
     ----------
-    records : iterable of dict
-        As :func:`read_records` returns them.
+    results : iterable of dict
+        As :func:`read_records` or :func:`read_results` return them.
 
     Returns
     -------
@@ -534,21 +579,18 @@ def table_2(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         ``image``, ``method``, ``published``, ``ours`` and ``difference``.
     """
     printed = published_table_2()
-    rows = []
-    for method, values in _values(records).items():
-        for image, value in values.items():
-            ours = value["N_abf"]
-            published = printed[image].get(method)
-            rows.append(
-                {
-                    "image": image,
-                    "method": method,
-                    "published": published.text if published else "",
-                    "ours": f"{ours:.5f}",
-                    "difference": _difference(ours, published),
-                }
-            )
-    return rows
+    return [
+        {
+            "image": result["image"],
+            "method": result["method"],
+            **_row(
+                result["N_abf"],
+                printed[result["image"]].get(result["method"]),
+                comparable=True,
+            ),
+        }
+        for result in results
+    ]
 
 
 def write_tables(output: str | os.PathLike[str]) -> None:
@@ -560,67 +602,129 @@ def write_tables(output: str | os.PathLike[str]) -> None:
         Folder of a run; everything comes from its records.
     """
     output = Path(output)
-    records = read_records(output)
-    if not records:
+    results = read_records(output)
+    if not results:
         return
-    results = [
-        {
-            "method": record["settings"]["method"],
-            "image": record["settings"]["image"],
-            **{name: f"{record['values'][name]:.7f}" for name in METRICS},
-            "seconds": record["seconds"],
-            "dictionary": record["settings"].get("dictionary", ""),
-            "weights": record["settings"].get("weights", ""),
-        }
-        for record in records
-    ]
-    _write_csv(output / "table1.csv", table_1(records))
-    _write_csv(output / "table2.csv", table_2(records))
-    _write_csv(output / "results.csv", results)
-    figure = draw_figure_7(table_2(records))
+    _write_csv(output / "table1.csv", table_1(results))
+    _write_csv(output / "table2.csv", table_2(results))
+    digits = [{**r, **{name: f"{r[name]:.7f}" for name in METRICS}} for r in results]
+    _write_csv(output / "results.csv", digits)
+    figure = draw_figure_7(results)
     with atomic_path(output / "figure7.png") as temporary:
         figure.savefig(temporary, dpi=150)
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_csv(path: Path, rows: Sequence[Result]) -> None:
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def draw_figure_7(rows: Iterable[Mapping[str, Any]]) -> Any:
+def draw_figure_7(results: Iterable[Result], axes: Any = None) -> Any:
     """Draw N_abf of each image, ours as lines and the published values as dots.
 
     Parameters
     ----------
-    rows : iterable of dict
-        As :func:`table_2` returns them, or read from ``table2.csv``.
+    results : iterable of dict
+        As :func:`read_records` or :func:`read_results` return them.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure, not registered with pyplot.
+        The figure; a new one is not registered with pyplot.
     """
-    from matplotlib.figure import Figure
+    if axes is None:
+        from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axes = figure.subplots()
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        grouped.setdefault(row["method"], []).append(row)
-    for k, (method, lines) in enumerate(grouped.items()):
+        axes = Figure(figsize=(8, 4.2), layout="constrained").subplots()
+    printed = published_table_2()
+    for k, (method, lines) in enumerate(_by_method(results).items()):
+        images = [line["image"] for line in lines]
         colour = f"C{k}"
-        images = [int(row["image"]) for row in lines]
-        axes.plot(
-            images, [float(row["ours"]) for row in lines], color=colour, label=method
-        )
-        dots = [
-            (int(r["image"]), float(r["published"])) for r in lines if r["published"]
-        ]
-        if dots:
-            axes.plot(*zip(*dots, strict=True), "o", color=colour, markersize=3.5)
-    axes.set(xlabel="image", ylabel="$N_{abf}$", xticks=range(1, 22), ylim=(0, None))
+        ours = [line["N_abf"] for line in lines]
+        axes.plot(images, ours, color=colour, label=method)
+        if method in printed[1]:
+            dots = [printed[image][method].value for image in images]
+            axes.plot(images, dots, "o", color=colour, markersize=3.5)
     axes.plot([], [], "o", color="grey", markersize=3.5, label="published")
+    axes.set(xlabel="image", ylabel="$N_{abf}$", xticks=range(1, 22))
+    axes.set_ylim(0, None)
     axes.legend(ncols=4, fontsize="small", loc="upper center")
-    return figure
+    return axes.figure
+
+
+def table_html(
+    rows: Sequence[Mapping[str, Any]], key: str, methods: Sequence[str]
+) -> str:
+    """Return a table as HTML: published above ours, coloured by agreement.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        From :func:`table_1` or :func:`table_2`.
+    key : str
+        The column that names a line, ``metric`` or ``image``.
+    methods : sequence of str
+        The columns.
+
+    Returns
+    -------
+    str
+        A ``<table>``. Each cell has a sign as well as a colour: ✓ where ours rounds
+        to the printed digits, ≈ within one percent, ✗ elsewhere.
+    """
+    cells = {(str(row[key]), row["method"]): row for row in rows}
+    lines = list(dict.fromkeys(str(row[key]) for row in rows))
+    head = "".join(f'<th scope="col">{method}</th>' for method in methods)
+    body = []
+    for line in lines:
+        columns = "".join(_cell(cells.get((line, method))) for method in methods)
+        body.append(f'<tr><th scope="row">{line}</th>{columns}</tr>')
+    return (
+        f'<table style="font-size: 0.85em"><thead><tr><th scope="col">{key}</th>{head}'
+        f"</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+#: Sign, background and text colour of a cell; legible in light and dark themes.
+_SIGNS = {
+    "digits": ("✓", "#c9e8cf", "#12331a"),
+    "close": ("≈", "#fdf0c2", "#443300"),
+    "apart": ("✗", "#f6d0c9", "#4d1208"),
+}
+
+
+def agreement(row: Mapping[str, Any]) -> str:
+    """Return how well ours agrees with the published number of a table row.
+
+    Parameters
+    ----------
+    row : dict
+        From :func:`table_1` or :func:`table_2`, with a published number.
+
+    Returns
+    -------
+    str
+        ``digits`` where ours rounds to the printed digits, ``close`` within one
+        percent of the published number, else ``apart``.
+    """
+    published, ours = Published(row["published"]), float(row["ours"])
+    if published.agrees(ours):
+        return "digits"
+    near = abs(ours - published.value) <= 0.01 * abs(published.value)
+    return "close" if near else "apart"
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "<td></td>"
+    if not row["published"]:
+        return f"<td>{row['ours']}</td>"
+    sign, back, text = _SIGNS[agreement(row)]
+    return (
+        f'<td style="background: {back}; color: {text}">{row["published"]}<br>'
+        f"{row['ours']} {sign}</td>"
+    )

@@ -23,13 +23,16 @@ from fusionlib.io import read_image, write_image
 from fusionlib.reproduction import (
     Published,
     Task,
+    agreement,
     published_table_1,
     published_table_2,
     read_records,
+    read_results,
     reproduce,
     run_task,
     table_1,
     table_2,
+    table_html,
 )
 
 
@@ -86,8 +89,8 @@ def test_agreement_is_to_the_printed_digits():
 
 
 def record(method, image, value):
-    values = {"FMI_dct": 0.1, "FMI_w": 0.2, "SSIM_a": 0.3, "N_abf": value}
-    return {"settings": {"method": method, "image": image}, "values": values}
+    metrics = {"FMI_dct": 0.1, "FMI_w": 0.2, "SSIM_a": 0.3, "N_abf": value}
+    return {"method": method, "image": image, **metrics}
 
 
 def test_table_rows():
@@ -106,6 +109,22 @@ def test_table_rows():
     assert means[-1]["difference"] == "-0.01727"
     # A mean over some of the images has no published counterpart.
     assert table_1(records)[0]["difference"] == ""
+
+
+def test_table_as_html():
+    rows = table_2([record("cbf", 1, 0.231669), record("mean", 1, 0.1)])
+    html = table_html(rows, "image", ["cbf", "mean", "wls"])
+    assert "0.23167<br>0.23167 ✓" in html
+    assert "<td>0.10000</td><td></td>" in html
+    assert html.count("<tr>") == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [("0.23167", "digits"), ("0.23300", "close"), ("0.24000", "apart")],
+)
+def test_agreement(ours, expected):
+    assert agreement({"published": "0.23167", "ours": ours}) == expected
 
 
 def test_run_writes_images_tables_and_figure(small_data, tmp_path):
@@ -128,6 +147,11 @@ def test_run_writes_images_tables_and_figure(small_data, tmp_path):
     )
     assert float(rows[0]["ours"]) == pytest.approx(ours, abs=5.1e-6)
     assert (output / "table1.csv").is_file()
+    for line, row in zip(
+        read_records(output), read_results(output / "results.csv"), strict=True
+    ):
+        assert line["method"] == row["method"]
+        assert line["N_abf"] == pytest.approx(row["N_abf"], abs=5.1e-8)
     assert read_image_size(output / "figure7.png") > (100, 100)
     assert not list(output.rglob(".*"))
 
@@ -199,7 +223,7 @@ def test_a_failing_task_is_reported_and_the_rest_done(small_data, tmp_path):
     failures = reproduce(output, methods=["jsr"], numbers=[1, 2], workers=1)
     assert len(failures) == 1
     assert "jsr on image 2: sources must be at least 7x7 pixels" in failures[0]
-    assert [r["settings"]["image"] for r in read_records(output)] == [1]
+    assert [r["image"] for r in read_records(output)] == [1]
 
 
 def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path, monkeypatch):
