@@ -58,7 +58,7 @@ def learn_patch_dictionary(
     *,
     atoms: int = ATOMS,
     sparsity: int = 16,
-    iterations: int = 20,
+    iterations: int = 10,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Learn a K-SVD dictionary from the patches of both sources.
