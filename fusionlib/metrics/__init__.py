@@ -519,16 +519,19 @@ def evaluate(
         names = [name for name, metric in METRICS.items() if metric.smallest <= side]
     conventions = {n: convention or METRICS[n].default_convention for n in names}
 
-    def compute(name: str) -> EdgePreservation | float:
-        if name == "edges":  # three sums over the same maps
-            used = convention or CONVENTIONS[0]
-            return edge_preservation(fused, images, convention=used)
-        return METRICS[name](fused, images, convention=conventions[name])
+    def compute(task: str) -> dict[str, float]:
+        if task != "edges":
+            value = METRICS[task](fused, images, convention=conventions[task])
+            return {task: value}
+        edges = edge_preservation(
+            fused, images, convention=convention or CONVENTIONS[0]
+        )
+        return {"Q_abf": edges.q_abf, "L_abf": edges.l_abf, "N_abf": edges.n_abf}
 
+    # three of the metrics are sums over the same maps
     tasks = list(dict.fromkeys("edges" if n in _EDGE_METRICS else n for n in names))
-    results = dict(zip(tasks, parallel_map(compute, tasks), strict=True))
-    values = {
-        n: getattr(results["edges"], n.lower()) if n in _EDGE_METRICS else results[n]
-        for n in names
-    }
+    found: dict[str, float] = {}
+    for part in parallel_map(compute, tasks):
+        found |= part
+    values = {name: found[name] for name in names}
     return MetricValues(values, conventions)
