@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -220,6 +221,7 @@ def fuse(
     config: FusionConfig | None = None,
     weights: str | os.PathLike[str] | VGGWeights | None = None,
     device: str = "auto",
+    register: bool = False,
 ) -> FusionResult:
     """Fuse registered images.
 
@@ -235,6 +237,10 @@ def fuse(
         See :func:`fusionlib.weights.load_weights`.
     device : str, optional
         See :func:`fusionlib.features.pick_device`.
+    register : bool, optional
+        First move the other sources onto the colour source, or onto the first one if
+        all are grey, by :func:`fusionlib.registration.register`. It is not part of
+        the method.
 
     Returns
     -------
@@ -274,6 +280,14 @@ def fuse(
     network = Network(loaded, device, config.precision)
     clock.lap("load")
 
+    moves = None
+    if register:
+        from .registration import register_sources
+
+        images, transforms = register_sources(images, reference=coloured or 0)
+        moves = [dataclasses.asdict(transform) for transform in transforms]
+        clock.lap("registration")
+
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
     I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
     F_b = fuse_base(I_b, config.alpha)
@@ -293,6 +307,7 @@ def fuse(
         "shape": list(F.shape),
         "sources": len(images),
         "colour_source": coloured,
+        "registration": moves,
         "seconds": clock.seconds,
     }
     return FusionResult(

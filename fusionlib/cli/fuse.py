@@ -35,6 +35,12 @@ def add_parser(subparsers: Any) -> None:
     add_fusion_options(parser)
     add_method_options(parser)
     parser.add_argument(
+        "--register",
+        action="store_true",
+        help="first move the sources onto the colour one, or the first one, by phase "
+        "correlation (rotation and shift)",
+    )
+    parser.add_argument(
         "--max-memory",
         metavar="1GB",
         help="work tile by tile within this much memory (grey sources)",
@@ -56,7 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
     names = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
     if arguments.method is not None:
+        if arguments.register:
+            raise InputError("--register is for the paper's method, so not --method")
         return fuse_by_method(arguments, names)
+    if arguments.register and arguments.max_memory is not None:
+        raise InputError("--register needs whole images, so not --max-memory")
     if arguments.dictionary is not None or arguments.param:
         raise InputError("--dictionary and --param need --method")
     config = fusion_config(arguments)
@@ -74,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.max_memory is None:
         from ..fusion import fuse
 
-        result = fuse(images, **options)
+        result = fuse(images, register=arguments.register, **options)
         image, provenance = result.image, result.provenance
     else:
         image, provenance = _fuse_large(images, arguments.max_memory, options)
