@@ -131,8 +131,8 @@ def cbf(
 
     References
     ----------
-    .. [1] B. K. Shreyamsha Kumar, "Image fusion based on pixel significance using
-       cross bilateral filter", Signal, Image and Video Processing, 2013.
+    * B. K. Shreyamsha Kumar, "Image fusion based on pixel significance using
+      cross bilateral filter", Signal, Image and Video Processing, 2013.
 
     Examples
     --------

@@ -87,16 +87,16 @@ def sparse_maps(
     Notes
     -----
     Alternating direction method of multipliers; the quadratic step is solved
-    exactly for each frequency [1]_, and the penalty, which starts at
-    ``100 lam + 0.5``, keeps the relative residuals at a fixed ratio [2]_. Single
+    exactly for each frequency (2016), and the penalty, which starts at
+    ``100 lam + 0.5``, keeps the relative residuals at a fixed ratio (2017). Single
     precision: the tolerance is far above its rounding.
 
     References
     ----------
-    .. [1] B. Wohlberg, "Efficient algorithms for convolutional sparse
-       representations", IEEE Transactions on Image Processing, 2016.
-    .. [2] B. Wohlberg, "ADMM penalty parameter selection by residual balancing",
-       2017.
+    * B. Wohlberg, "Efficient algorithms for convolutional sparse
+      representations", IEEE Transactions on Image Processing, 2016.
+    * B. Wohlberg, "ADMM penalty parameter selection by residual balancing",
+      2017.
     """
     from . import _admm
 
@@ -193,8 +193,8 @@ def convsr(
 
     References
     ----------
-    .. [1] Y. Liu, X. Chen, R. K. Ward, Z. J. Wang, "Image fusion with convolutional
-       sparse representation", IEEE Signal Processing Letters, 2016.
+    * Y. Liu, X. Chen, R. K. Ward, Z. J. Wang, "Image fusion with convolutional
+      sparse representation", IEEE Signal Processing Letters, 2016.
     """
     images = as_sources(sources)
     lam = check_positive(lam, "lam")

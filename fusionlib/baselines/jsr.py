@@ -235,8 +235,8 @@ def jsr(
 
     References
     ----------
-    .. [1] Q. Zhang, Y. Fu, H. Li, J. Zou, "Dictionary learning method for joint
-       sparse representation-based image fusion", Optical Engineering, 2013.
+    * Q. Zhang, Y. Fu, H. Li, J. Zou, "Dictionary learning method for joint
+      sparse representation-based image fusion", Optical Engineering, 2013.
     """
     return _fuse(sources, dictionary, sparsity, convention, seed, local_share=0.0)
 
@@ -281,8 +281,8 @@ def jsrsd(
 
     References
     ----------
-    .. [1] C. H. Liu, Y. Qi, W. R. Ding, "Infrared and visible image fusion method
-       based on saliency detection in sparse domain", Infrared Physics & Technology,
-       2017.
+    * C. H. Liu, Y. Qi, W. R. Ding, "Infrared and visible image fusion method
+      based on saliency detection in sparse domain", Infrared Physics & Technology,
+      2017.
     """
     return _fuse(sources, dictionary, sparsity, convention, seed, local_share=0.4)

@@ -116,8 +116,8 @@ def laplacian(sources: Any, *, levels: int = 4) -> Image:
 
     References
     ----------
-    .. [1] P. J. Burt, E. H. Adelson, "The Laplacian pyramid as a compact image
-       code", IEEE Transactions on Communications, 1983.
+    * P. J. Burt, E. H. Adelson, "The Laplacian pyramid as a compact image
+      code", IEEE Transactions on Communications, 1983.
 
     Examples
     --------
@@ -173,8 +173,8 @@ def dwt(sources: Any, *, wavelet: str = "db2", levels: int = 4) -> Image:
 
     References
     ----------
-    .. [1] H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the
-       wavelet transform", Graphical Models and Image Processing, 1995.
+    * H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the
+      wavelet transform", Graphical Models and Image Processing, 1995.
     """
     images = as_sources(sources)
     levels = check_positive_int(levels, "levels")
@@ -232,9 +232,9 @@ def two_scale(sources: Any, *, window: int = 35, median: int = 3) -> Image:
 
     References
     ----------
-    .. [1] D. P. Bavirisetti, R. Dhuli, "Two-scale image fusion of visible and
-       infrared images using saliency detection", Infrared Physics & Technology,
-       2016.
+    * D. P. Bavirisetti, R. Dhuli, "Two-scale image fusion of visible and
+      infrared images using saliency detection", Infrared Physics & Technology,
+      2016.
     """
     images = as_sources(sources)
     window = check_positive_int(window, "window")

@@ -49,8 +49,8 @@ def sparse_codes(
 
     References
     ----------
-    .. [1] R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the
-       K-SVD algorithm using batch orthogonal matching pursuit", Technion, 2008.
+    * R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the
+      K-SVD algorithm using batch orthogonal matching pursuit", Technion, 2008.
     """
     from ._omp import pursue
 
@@ -120,9 +120,9 @@ def ksvd(
 
     References
     ----------
-    .. [1] M. Aharon, M. Elad, A. Bruckstein, "K-SVD: an algorithm for designing
-       overcomplete dictionaries for sparse representation", IEEE Transactions on
-       Signal Processing, 2006.
+    * M. Aharon, M. Elad, A. Bruckstein, "K-SVD: an algorithm for designing
+      overcomplete dictionaries for sparse representation", IEEE Transactions on
+      Signal Processing, 2006.
     """
     atoms = check_positive_int(atoms, "atoms")
     sparsity = check_positive_int(sparsity, "sparsity")

@@ -52,7 +52,7 @@ def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
 
     References
     ----------
-    .. [1] K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI, 2013.
+    * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI, 2013.
     """
 
     def box(values: Image) -> Image:
@@ -90,7 +90,7 @@ def rolling_guidance(
 
     References
     ----------
-    .. [1] Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
+    * Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
     """
     result = gaussian(image, radius, 3 * radius, "nearest")
     for _ in range(iterations):
@@ -169,9 +169,9 @@ def wls(
 
     References
     ----------
-    .. [1] J. Ma, Z. Zhou, B. Wang, H. Zong, "Infrared and visible image fusion based
-       on visual saliency map and weighted least square optimization", Infrared
-       Physics & Technology, 2017.
+    * J. Ma, Z. Zhou, B. Wang, H. Zong, "Infrared and visible image fusion based
+      on visual saliency map and weighted least square optimization", Infrared
+      Physics & Technology, 2017.
 
     Examples
     --------
