@@ -22,10 +22,11 @@ install: $(STAMP) ## create .venv and install everything into it
 # The execution cache knows the cells of a notebook only: drop it when anything
 # else that the notebooks depend on has changed.
 book: $(STAMP) ## execute the notebooks and build the book
-	@key=$$( { find fusionlib -name '*.py' -o -name '*.json' -o -name '*.js' -o -name '*.css' | LC_ALL=C sort | xargs cat; cat pyproject.toml; \
-	  echo "$$FUSIONLIB_DATA|$$FUSIONLIB_WEIGHTS|$$FUSIONLIB_REFERENCE"; } | sha256sum); \
+	@key=$$( { find fusionlib book/results -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cat; cat pyproject.toml; \
+	  echo "$$FUSIONLIB_DATA|$$FUSIONLIB_WEIGHTS|$$FUSIONLIB_REFERENCE"; } 2>/dev/null | sha256sum); \
 	if [ "$$key" != "$$(cat .jupyter_cache/key 2>/dev/null)" ]; then \
-	  rm -rf .jupyter_cache $(HTML)/.doctrees book/_build/.doctrees; mkdir -p .jupyter_cache; echo "$$key" > .jupyter_cache/key; fi
+	  rm -rf .jupyter_cache; mkdir -p .jupyter_cache; echo "$$key" > .jupyter_cache/key; fi
+	@rm -rf book/_build
 	FUSIONLIB_BOOK=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml --toc book/_toc.yml --path-output book -W --keep-going
 	@echo "$(CURDIR)/$(HTML)/index.html"
 

@@ -1,0 +1,118 @@
+"""The built book in a browser without network: every page, every control."""
+
+import pytest
+
+from ..browser.test_explorers_browser import contrast, wait_drawn
+from .test_pages import HTML, PAGES
+
+READ = [p for p in PAGES if "_modules" not in p.parts]
+NAMES = [str(p.relative_to(HTML)) for p in READ]
+EXPLORERS = [
+    n for p, n in zip(READ, NAMES, strict=True) if "fl-explorer" in p.read_text()
+]
+
+
+@pytest.fixture(scope="module")
+def addresses(serve):
+    return {"file": HTML.as_uri(), "http": serve(HTML)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_open_without_a_complaint(name, visit, addresses):
+    """Light on a desktop from files, dark on a phone over http."""
+    for scheme, width, dark in (("file", 1280, False), ("http", 360, True)):
+        seen = visit(f"{addresses[scheme]}/{name}", width=width, dark=dark)
+        page = seen.page
+        page.wait_for_load_state("load")
+        if name in EXPLORERS:
+            wait_drawn(page)
+        page.wait_for_function(
+            "() => !document.querySelector('.math') ||"
+            " document.querySelector('mjx-container')"
+        )
+        assert page.locator("mjx-merror").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        theme = page.evaluate("document.documentElement.dataset.theme")
+        assert theme == ("dark" if dark else "light")
+        assert seen.problems == []
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_of_every_explorer_works_in_its_page(name, visit, addresses):
+    """By keyboard, in the book itself; the explorers' own tests do the rest."""
+    seen = visit(f"{addresses['file']}/{name}")
+    page = seen.page
+    wait_drawn(page)
+    roots = page.locator(".fl-explorer[data-kind]")
+    assert roots.count() >= 1
+    for k in range(roots.count()):
+        root = roots.nth(k)
+        controls = root.locator("[data-control]")
+        assert controls.count() >= 2
+        for i in range(controls.count()):
+            box = controls.nth(i)
+            before = root.evaluate("e => e.dataset.drawn")
+            box.focus()
+            kind = box.evaluate("e => e.type")
+            if kind == "checkbox":
+                page.keyboard.press("Space")
+            elif kind == "range":
+                at_end = box.evaluate("e => e.value === e.max")
+                page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+            else:
+                last = box.evaluate("e => e.selectedIndex === e.options.length - 1")
+                page.keyboard.press("ArrowUp" if last else "ArrowDown")
+            page.wait_for_function(
+                "([e, d]) => e.dataset.drawn !== d", arg=[root.element_handle(), before]
+            )
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_text_has_enough_contrast(dark, visit, addresses):
+    """WCAG AA, 4.5 : 1, for the kinds of text that pages are made of."""
+    name = "notebooks/01_decomposition.html"
+    page = visit(f"{addresses['file']}/{name}", dark=dark).page
+    wait_drawn(page)
+    kinds = ["article p", "article figcaption .caption-text", "article h1",
+             "article a.reference", ".fl-caption", ".fl-how", ".bd-toc-item a",
+             ".highlight pre", ".prev-next-title"]  # fmt: skip
+    for kind in kinds:
+        found = page.locator(kind).first.evaluate(COLOURS)
+        assert contrast(found["text"], found["ground"]) >= 4.5, (kind, found)
+
+
+#: The colour of an element's text, thinned by its opacity, and what lies under it.
+COLOURS = """(e) => {
+    const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+    let ground = [255, 255, 255], opacity = 1, found = false;
+    for (let n = e; n; n = n.parentElement) {
+        const style = getComputedStyle(n), c = parse(style.backgroundColor);
+        opacity *= Number(style.opacity);
+        if (!found && (c.length === 3 || c[3] > 0.5)) {
+            ground = c.slice(0, 3); found = true;
+        }
+    }
+    const hex = (c) => '#' + c.map((v) =>
+        Math.round(v).toString(16).padStart(2, '0')).join('');
+    const text = parse(getComputedStyle(e).color);
+    const alpha = opacity * (text.length > 3 ? text[3] : 1);
+    const mixed = text.slice(0, 3).map((v, i) => alpha * v + (1 - alpha) * ground[i]);
+    return {text: hex(mixed), ground: hex(ground)};
+}"""
+
+
+def test_the_theme_button_switches(visit, addresses):
+    page = visit(f"{addresses['file']}/book/home.html").page
+    button = page.locator("button.theme-switch-button:visible").first
+    seen = set()
+    for _ in range(3):
+        button.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+
+
+def test_search_finds_a_word(visit, addresses):
+    page = visit(f"{addresses['http']}/search.html?q=decomposition").page
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li").count() >= 1
