@@ -358,7 +358,14 @@ def test_moving_a_live_slider_changes_the_picture(kind):
 
     live = MAKERS[kind](small_pair())
     before = image_of(live)
-    np.testing.assert_array_equal(before, list(live.view().pictures.values())[-1])
+    expected = list(live.view().pictures.values())[-1]
+    if kind == "selection":  # a square of 7 x 7 marks the pixel
+        different = (before != expected).any(axis=2)
+        assert different.sum() <= 24
+        assert different[38 - 3, 46 - 3]
+        assert not different[38, 46]
+    else:
+        np.testing.assert_array_equal(before, expected)
     inputs = [
         w
         for w in descendants(live.widget)

@@ -82,6 +82,11 @@ def bar_chart(
         for k, h in enumerate(heights)
         if h > 0
     )
+    style = 'shape-rendering="crispEdges" fill="var(--fl-edge, #7b8796)"'
     return _frame(
-        f'<path d="{path}" fill="var(--fl-edge, #7b8796)"/>', ticks, x, y, alt
+        f'<path d="{path}" {style}/>',
+        ticks,
+        x,
+        y,
+        alt,
     )

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image as PILImage
 
 from ..errors import InputError
@@ -17,10 +18,13 @@ from ._controls import Choice, Control, Slider, Switches
 from ._core import Explorer, View
 from ._page import table_row
 
-__all__ = ["build", "read_upload"]
+__all__ = ["build", "marked", "read_upload"]
 
 #: Widest picture on the screen.
 WIDTH = "min(100%, 640px)"
+
+#: Colour of the square around the chosen pixel.
+MARK = (255, 209, 102)
 
 
 def build(explorer: Explorer) -> Any:
@@ -119,11 +123,13 @@ class _Live:
         if isinstance(control, Slider):
             options = [(control.text(v), v) for v in control.values]
             return w.SelectionSlider(
-                options=options, value=control.start, description="", layout=wide
+                options=options, value=control.start, layout=wide, tooltip=control.label
             )
         if isinstance(control, Choice):
             named = [(text, value) for value, text in control.options]
-            return w.Dropdown(options=named, value=control.start, layout=wide)
+            return w.Dropdown(
+                options=named, value=control.start, layout=wide, tooltip=control.label
+            )
         return [
             w.Checkbox(value in control.start, description=text, indent=False)
             for value, text in control.options
@@ -148,9 +154,16 @@ class _Live:
         return state
 
     def _changed(self, _: Any = None) -> None:
-        view = self.explorer.view(self._state())
+        state = self._state()
+        view = self.explorer.view(state)
+        marks = {
+            c.follows: state[c.name]
+            for c in self.explorer.controls
+            if isinstance(c, Slider) and c.follows
+        }
         for name, image in self.images.items():
-            image.value = _png(view.pictures[name])
+            picture = view.pictures[name]
+            image.value = _png(marked(picture, **marks) if marks else picture)
         self.summary.value = (
             f'<div role="status" aria-live="polite" style="line-height:1.4">'
             f"{html.escape(view.summary)}</div>"
@@ -190,6 +203,17 @@ class _Live:
         panel = w.Accordion([w.VBox([row, message])], titles=("Your own images",))
         panel.selected_index = None
         return panel
+
+
+def marked(picture: Bytes, x: int, y: int) -> Bytes:
+    """Return a picture in colour with a square around one pixel."""
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    drawn = colour.copy()
+    frame = np.zeros(picture.shape[:2], dtype=bool)
+    frame[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = True
+    frame[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = False
+    drawn[frame] = MARK
+    return drawn
 
 
 def _png(image: Bytes) -> bytes:

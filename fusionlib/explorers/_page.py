@@ -22,18 +22,16 @@ from ._controls import Choice, Control, Slider, Switches
 if TYPE_CHECKING:
     from ._core import Explorer
 
-__all__ = ["Store", "frame", "pack", "render", "webp"]
+__all__ = ["Store", "pack", "render", "webp"]
 
-#: Quality of precomputed frames.
-QUALITY = 80
+#: Qualities of precomputed frames, the best that fits is taken.
+QUALITIES = (80, 65, 50, 35, 25, 15, 8)
 
-
-def frame(image: Bytes, stride: int = 1, quality: int = QUALITY) -> list[Any]:
-    """Return a frame for the page: a data URI, and the pixels that each covers."""
-    return [webp(image, quality), stride]
+#: Characters that all frames of an explorer may take.
+FRAME_BUDGET = 600_000
 
 
-def webp(image: Bytes, quality: int = QUALITY) -> str:
+def webp(image: Bytes, quality: int) -> str:
     """Return an image as a data URI."""
     buffer = io.BytesIO()
     PILImage.fromarray(image).save(buffer, "WEBP", quality=quality, method=4)
@@ -121,6 +119,12 @@ class Store:
         self.items: dict[str, list[Any]] = {}
         self.index: dict[str, list[int]] = {}
         self._known: dict[str, dict[Any, int]] = {}
+        self._frames: set[str] = set()
+
+    def add_frame(self, name: str, key: Any, image: Bytes, stride: int = 1) -> None:
+        """Append an image for the next state, each pixel a square of ``stride``."""
+        self._frames.add(name)
+        self.add(name, key, lambda: [image, stride])
 
     def add_texts(self, view: Any) -> None:
         """Append whatever a view says and draws, for the next state."""
@@ -144,11 +148,30 @@ class Store:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the page needs."""
+        frames = [f for name in sorted(self._frames) for f in self.items[name]]
+        encoded = iter(_affordable([image for image, _ in frames]))
+        items = dict(self.items)
+        for name in sorted(self._frames):
+            items[name] = [[next(encoded), stride] for _, stride in items[name]]
         return {
             "by": [control.name for control in self.controls],
-            "items": self.items,
+            "items": items,
             "index": self.index,
         }
+
+
+def _affordable(images: Sequence[Bytes]) -> list[str]:
+    """Return the frames in the best quality with which they fit."""
+    sample = images[::7]
+    for quality in QUALITIES:
+        # A few of them tell at once when a quality is far too good.
+        size = sum(len(webp(image, quality)) for image in sample)
+        if size * len(images) > 1.2 * FRAME_BUDGET * len(sample):
+            continue
+        encoded = [webp(image, quality) for image in images]
+        if sum(map(len, encoded)) <= FRAME_BUDGET:
+            return encoded
+    return [webp(image, QUALITIES[-1]) for image in images]
 
 
 def render(explorer: Explorer) -> str:
@@ -164,11 +187,11 @@ def render(explorer: Explorer) -> str:
     packed = packed.replace("<", "\\u003c")
     name = f"fl-{explorer.kind}-{explorer.pair.name}"
     pictures = "".join(
-        f'<figure class="fl-picture"><div class="fl-frame">'
+        f'<div class="fl-picture"><div class="fl-frame">'
         f'<canvas width="{explorer.shape[1]}" height="{explorer.shape[0]}" '
         f'role="img" data-picture="{picture.name}" '
         f'aria-label="{_escape(picture.alt)}"></canvas></div>'
-        f"<figcaption>{_escape(picture.title)}</figcaption></figure>"
+        f'<p class="fl-under">{_escape(picture.title)}</p></div>'
         for picture in explorer.pictures
     )
     head = "".join(f'<th scope="col">{_escape(cell)}</th>' for cell in explorer.head)

@@ -19,7 +19,7 @@ from ._arithmetic import Bytes
 from ._colours import DIVERGING, HEAT
 from ._controls import Choice, Slider, State
 from ._core import Explorer, Picture, View, book_build, enlarge, inner
-from ._page import Store, frame
+from ._page import Store
 
 __all__ = ["ActivityExplorer", "activity_explorer"]
 
@@ -175,8 +175,8 @@ class ActivityExplorer(Explorer):
             key = (*list(state.values())[:3], shift)
             sources = view.pictures["sources"]
             stride = layer(state["layer"]).stride
-            store.add("sources", state["shift"], frame, sources, 1, 75)
-            store.add("map", key, frame, self.shown(state), stride, 60)
+            store.add_frame("sources", state["shift"], sources)
+            store.add_frame("map", key, self.shown(state), stride)
             store.add_texts(view)
         frames = [{"name": n, "part": n} for n in ("sources", "map")]
         return {"store": store.as_dict(), "frames": frames}

@@ -14,7 +14,7 @@ from ._arithmetic import Bytes
 from ._charts import line_chart
 from ._controls import Choice, Slider, State
 from ._core import Explorer, Picture, View
-from ._page import Store, frame
+from ._page import Store
 
 __all__ = ["DecompositionExplorer", "decomposition_explorer"]
 
@@ -111,8 +111,8 @@ class DecompositionExplorer(Explorer):
             key = tuple(state.values())
             base, detail = self.parts(state)
             view = self.compute({**state, "split": 50})
-            store.add("base", key, frame, to_uint8(base))
-            store.add("detail", key, frame, _grey(detail), 1, 70)
+            store.add_frame("base", key, to_uint8(base))
+            store.add_frame("detail", key, _grey(detail))
             store.add_texts(view)
         split = {
             "name": "split",

@@ -15,12 +15,12 @@ from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State
 from ._core import Explorer, Picture, View, book_build, enlarge, inner
-from ._page import Store, frame
+from ._page import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
 
 #: Channels of each layer that go into a page, spread evenly over their ranks.
-PAGE_CHANNELS = 16
+PAGE_CHANNELS = 12
 
 #: Detail contents are shown around mid-grey and enlarged by this factor.
 GAIN = 2
@@ -147,7 +147,7 @@ class FeatureBrowser(Explorer):
             ("Number", f"{channel + 1} of {count}"),
             ("Rank by activity", str(rank + 1)),
             ("Mean value", f"{levels[channel]:.4f}"),
-            ("Range inside", f"{low:.4f} … {high:.4f}"),
+            ("Range in the middle", f"{low:.4f} … {high:.4f}"),
             ("Samples above 0", f"{100 * active:.0f} %"),
             ("Size of the map", f"{plane.shape[1]} × {plane.shape[0]}"),
             ("A sample sees", f"{receptive_field(name)} × {receptive_field(name)} px"),
@@ -180,8 +180,8 @@ class FeatureBrowser(Explorer):
             source, name = state["source"], state["layer"]
             view = self.compute(state)
             key = source, name, self.channel(state)
-            store.add("detail", source, frame, view.pictures["detail"], 1, 70)
-            store.add("map", key, frame, self.shown(state), layer(name).stride, 50)
+            store.add_frame("detail", source, view.pictures["detail"])
+            store.add_frame("map", key, self.shown(state), layer(name).stride)
             store.add_texts(view)
         frames = [{"name": n, "part": n} for n in ("detail", "map")]
         return {"store": store.as_dict(), "frames": frames}

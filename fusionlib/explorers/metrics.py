@@ -73,7 +73,8 @@ class MetricsExplorer(Explorer):
         ),
         Picture(
             "artifacts",
-            "N_abf map: bright where an edge is stronger than in every source.",
+            "N_abf map: bright where an edge is stronger than in every source, black "
+            "where none is.",
             "Map of the artifacts that N_abf counts",
         ),
     )

@@ -65,8 +65,8 @@ class SelectionExplorer(Explorer):
     kind = "selection"
     title = "Who wins the maximum?"
     how = (
-        "Switch layers on and off, drag the dividing line, and point at a pixel to "
-        "read every candidate."
+        "Switch layers on and off, move the dividing line, and pick a pixel to read "
+        "every candidate."
     )
     head = ("At the marked pixel", "Grey levels", "")
     pictures = (
@@ -156,9 +156,10 @@ class SelectionExplorer(Explorer):
             note = "wins" if wins else "" if k in enabled else "off"
             rows.append((f"{name} candidate", value, note))
         rows.append(("Fused image", str(fused[at]), ""))
+        pixel = "" if winner is None else f" Here {self.layers[winner[at]]} wins."
         return View(
             {"picture": picture},
-            self._summary(winner, enabled, fused, average),
+            self._summary(winner, enabled, fused, average) + pixel,
             tuple(rows),
             tuple(marked),
         )

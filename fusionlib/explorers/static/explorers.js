@@ -326,7 +326,8 @@
       for (let k = 0; k < result.length; k++) away += Math.abs(result[k] - average[k]);
       ex.say(enabled.length
         ? `Wins: ${shares.join(", ")}. The fused image is on average ` +
-          `${(A.round((100 * away) / result.length) / 100).toFixed(2)} grey levels from the mean of the sources.`
+          `${(A.round((100 * away) / result.length) / 100).toFixed(2)} grey levels from the mean of the sources. ` +
+          `Here ${layers[winner[i]]} wins.`
         : "No layer is on, so no detail is added: the fused image is the fused base part.");
     };
   };
