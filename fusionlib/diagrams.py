@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from .fusion import FusionResult
-from .plotting import figure
+from .plotting import BookFigure, figure
 from .validation import Image
 
 __all__ = ["before_and_after", "pipeline"]
@@ -24,7 +23,7 @@ _ACTIVITY, _SHARE = "cividis", "PuOr_r"
 
 
 def _panel(
-    drawing: Figure,
+    drawing: BookFigure,
     place: tuple[float, float, float, float],
     image: Any,
     title: str,
@@ -38,7 +37,9 @@ def _panel(
     return axes
 
 
-def _line(drawing: Figure, *points: tuple[float, float], arrow: bool = True) -> None:
+def _line(
+    drawing: BookFigure, *points: tuple[float, float], arrow: bool = True
+) -> None:
     """Draw a line through points of the figure, with a head at its end."""
     style: dict[str, Any] = {"color": "0.45", "linewidth": 0.9}
     xs, ys = zip(*points, strict=True)
@@ -83,7 +84,7 @@ class _Grid:
     columns = tuple(0.004 + i * (1 - 0.125 - 0.008) / 6 for i in range(7))
     rows = (0.829, 0.625, 0.42, 0.215, 0.01)
 
-    def __init__(self, drawing: Figure) -> None:
+    def __init__(self, drawing: BookFigure) -> None:
         self.drawing = drawing
 
     def put(
@@ -98,7 +99,7 @@ class _Grid:
         return left - 0.004, left + self.width + 0.004, level + self.height / 2
 
 
-def pipeline(result: FusionResult, *, width: float = 7.6) -> Figure:
+def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
     """Return the method as a figure, from sources to fused image.
 
     Parameters
@@ -184,7 +185,7 @@ def _layer_row(
 
 
 def _connect(
-    drawing: Figure,
+    drawing: BookFigure,
     source: list[tuple[float, float, float]],
     content: list[tuple[float, float, float]],
     bases: list[tuple[float, float, float]],
@@ -200,7 +201,7 @@ def _connect(
     _line(drawing, (bases[1][1], top), (fused_base[0], top))
 
 
-def before_and_after(result: FusionResult, *, width: float = 7.6) -> Figure:
+def before_and_after(result: FusionResult, *, width: float = 7.6) -> BookFigure:
     """Return two sources and the fused image side by side.
 
     Parameters

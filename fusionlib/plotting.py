@@ -98,6 +98,22 @@ class BookFigure(Figure):
             exact.point(levels * 3).save(small, "png", optimize=True)
         return small.getvalue()
 
+    def jpeg(self, quality: int = 88) -> bytes:
+        """Return the figure as the bytes of a JPEG file.
+
+        Half the size or less for a figure made of photographs; for the home page,
+        which must be light.
+        """
+        from PIL import Image
+
+        buffer, small = io.BytesIO(), io.BytesIO()
+        with plt.rc_context(_STYLE):
+            self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        plt.close(self)
+        picture = Image.open(buffer).convert("RGB")
+        picture.save(small, "jpeg", quality=quality, optimize=True)
+        return small.getvalue()
+
     def _ipython_display_(self) -> None:
         from IPython.display import Image, display
 
@@ -111,7 +127,7 @@ def figure(
     *,
     size: tuple[float, float] = (7.6, 3.0),
     **options: Any,
-) -> tuple[Figure, Any]:
+) -> tuple[BookFigure, Any]:
     """Return a figure in the style of the book and its axes.
 
     Parameters

@@ -1,7 +1,7 @@
 """What the book needs from Sphinx beyond its configuration file.
 
 * MathJax comes from a package and is copied into the book: no page needs a network.
-* A 404 page, and a page at the root that leads to the first one.
+* No script that would need a network. A page for addresses that do not exist.
 """
 
 from __future__ import annotations
@@ -51,8 +51,24 @@ def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:
     return [("404", {"title": "Page not found", "body": body}, "page.html")]
 
 
+def drop_thebe(
+    app: Any, name: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Leave out the scripts of live code cells, which would need a network.
+
+    Sphinx writes their constants twice, too, which is an error in the page.
+    """
+
+    def is_thebe(script: Any) -> bool:
+        body = getattr(script, "attributes", {}).get("body") or ""
+        return "thebe" in str(getattr(script, "filename", script)) or "THEBE" in body
+
+    context["script_files"] = [s for s in context["script_files"] if not is_thebe(s)]
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", copy_mathjax)
     app.connect("html-collect-pages", add_pages)
+    app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
