@@ -89,7 +89,7 @@ class ActivityExplorer(Explorer):
             Choice("map", "Map", maps, "visible"),
             Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
             Slider("radius", "Block radius r", radii, 1, "{}"),
-            Slider("shift", "Shift of visible", shifts, 0, "{} px"),
+            Slider("shift", "Shift", shifts, 0, "{} px"),
         )
 
     def activity(self, shift: int) -> dict[str, NDArray[np.float64]]:

@@ -63,7 +63,7 @@ class DecompositionExplorer(Explorer):
         Picture(
             "split",
             f"Left of the line the base part, right the detail content "
-            f"(× {GAIN}, zero is mid-grey).",
+            f"(×\u00a0{GAIN}, zero is mid-grey).",
             "A source image: base part left of a dividing line, detail content right",
         ),
     )

@@ -63,7 +63,7 @@ class FeatureBrowser(Explorer):
     pictures = (
         Picture(
             "detail",
-            f"What the network gets: the detail content (× {GAIN}).",
+            f"What the network gets: the detail content (×\u00a0{GAIN}).",
             "Detail content of the chosen source",
         ),
         Picture(
@@ -91,7 +91,7 @@ class FeatureBrowser(Explorer):
             Choice("source", "Source image", sources, "visible"),
             Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
             Choice("order", "Order of channels", orders, "activity"),
-            Slider("channel", "Place in the order", range(1, stops + 1), 1, "{}"),
+            Slider("channel", "Channel", range(1, stops + 1), 1, "{}"),
         )
         self.stops = stops
 

@@ -94,7 +94,7 @@ class SelectionExplorer(Explorer):
         self.base_value = _hundredths(result.F_b)
         self.values = [_hundredths(c) for c in candidates]
         height, width = self.shape
-        rules = (("max", "Largest value (the paper)"), ("absmax", "Largest magnitude"))
+        rules = (("max", "Largest value (paper)"), ("absmax", "Largest magnitude"))
         self.controls = (
             Switches(
                 "layers",

@@ -84,8 +84,8 @@ class WeightsExplorer(Explorer):
             for name, w in self.maps.items()
         }
         self.index = {name: self._index(result, name) for name in self.layers}
-        methods = (("nearest", "Nearest (the paper)"), ("bilinear", "Bilinear"))
-        scales = (("layer", "Range of the layer"), ("full", "From 0 to 1"))
+        methods = (("nearest", "Nearest (paper)"), ("bilinear", "Bilinear"))
+        scales = (("layer", "Layer’s range"), ("full", "From 0 to 1"))
         behind = (
             ("visible", "Visible"), ("infrared", "Infrared"), ("fused", "Fused image"),
         )  # fmt: skip
@@ -94,7 +94,7 @@ class WeightsExplorer(Explorer):
             Choice("method", "Interpolation", methods, "nearest"),
             Choice("scale", "Colours span", scales, "layer"),
             Choice("behind", "Picture behind", behind, "visible"),
-            Slider("opacity", "Overlay opacity", range(0, 101, 5), 60, "{}\u00a0%"),
+            Slider("opacity", "Opacity", range(0, 101, 5), 60, "{}\u00a0%"),
         )
 
     def _index(self, result: FusionResult, name: str) -> dict[str, Bytes]:
