@@ -621,6 +621,12 @@ def _write_csv(path: Path, rows: Sequence[Result]) -> None:
         writer.writerows(rows)
 
 
+#: Colours that stay apart for colour-blind readers (Okabe and Ito).
+_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9",
+)  # fmt: skip
+
+
 def draw_figure_7(results: Iterable[Result], axes: Any = None) -> Any:
     """Draw N_abf of each image, ours as lines and the published values as dots.
 
@@ -643,9 +649,10 @@ def draw_figure_7(results: Iterable[Result], axes: Any = None) -> Any:
     printed = published_table_2()
     for k, (method, lines) in enumerate(_by_method(results).items()):
         images = [line["image"] for line in lines]
-        colour = f"C{k}"
+        colour = _COLOURS[k % len(_COLOURS)]
+        dashes = "-" if k < len(_COLOURS) else "--"
         ours = [line["N_abf"] for line in lines]
-        axes.plot(images, ours, color=colour, label=method)
+        axes.plot(images, ours, dashes, color=colour, label=method)
         if method in printed[1]:
             dots = [printed[image][method].value for image in images]
             axes.plot(images, dots, "o", color=colour, markersize=3.5)
