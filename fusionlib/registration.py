@@ -230,11 +230,11 @@ def register(
 
     References
     ----------
-    .. [1] B. S. Reddy, B. N. Chatterji, "An FFT-based technique for translation,
-       rotation, and scale-invariant image registration", IEEE Transactions on Image
-       Processing 5(8), 1996.
-    .. [2] M. Guizar-Sicairos, S. T. Thurman, J. R. Fienup, "Efficient subpixel image
-       registration algorithms", Optics Letters 33(2), 2008.
+    * B. S. Reddy, B. N. Chatterji, "An FFT-based technique for translation,
+      rotation, and scale-invariant image registration", IEEE Transactions on Image
+      Processing 5(8), 1996.
+    * M. Guizar-Sicairos, S. T. Thurman, J. R. Fienup, "Efficient subpixel image
+      registration algorithms", Optics Letters 33(2), 2008.
     """
     first, second = as_image(moving, "moving"), as_image(reference, "reference")
     check_same_shape([first, second], ["moving", "reference"])

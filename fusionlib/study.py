@@ -487,7 +487,7 @@ def paired_bootstrap(
 
     References
     ----------
-    .. [1] B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993.
+    * B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
