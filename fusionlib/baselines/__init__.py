@@ -103,15 +103,15 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
         method.name: method
         for method in (
             _method(cbf, "CBF", "Shreyamsha Kumar", 2013, 0.3),
-            _method(wls, "WLS", "Ma, Zhou, Wang, Zong", 2017, 0.2),
-            _method(jsr, "JSR", "Zhang, Fu, Li, Zou", 2013, 25.0),
-            _method(jsrsd, "JSRSD", "Liu, Qi, Ding", 2017, 25.0),
-            _method(convsr, "ConvSR", "Liu, Chen, Ward, Wang", 2016, 6.0),
+            _method(wls, "WLS", "Ma, Zhou, Wang, Zong", 2017, 0.15),
+            _method(jsr, "JSR", "Zhang, Fu, Li, Zou", 2013, 12.0),
+            _method(jsrsd, "JSRSD", "Liu, Qi, Ding", 2017, 12.0),
+            _method(convsr, "ConvSR", "Liu, Chen, Ward, Wang", 2016, 7.0),
             _method(mean, "Mean", "pointwise", None, 0.01),
             _method(maximum, "Maximum", "pointwise", None, 0.01),
-            _method(laplacian, "Laplacian pyramid", "Burt, Adelson", 1983, 0.05),
-            _method(dwt, "DWT", "Li, Manjunath, Mitra", 1995, 0.05),
-            _method(two_scale, "Two-scale saliency", "Bavirisetti, Dhuli", 2016, 0.1),
+            _method(laplacian, "Laplacian pyramid", "Burt, Adelson", 1983, 0.02),
+            _method(dwt, "DWT", "Li, Manjunath, Mitra", 1995, 0.02),
+            _method(two_scale, "Two-scale saliency", "Bavirisetti, Dhuli", 2016, 0.02),
         )
     }
 )
