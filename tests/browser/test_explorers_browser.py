@@ -186,10 +186,19 @@ def test_every_control_changes_what_is_shown(kind, scheme, visit, addresses):
                 "(d) => document.querySelector('.fl-explorer').dataset.drawn !== d",
                 arg=drawn,
             )
+            wait_settled(page, control)
             after = looks(page)
             part = "read" if getattr(control, "follows", "") else "ink"
             assert before[part] != after[part], f"{control.name} by {how}"
     assert seen.problems == []
+
+
+def wait_settled(page, control):
+    """Wait for the last of several key presses: one step may be under a pixel."""
+    box = page.locator(f'[data-control="{control.name}"]').first
+    if box.evaluate("e => e.type") == "range":
+        value = list(control.values)[int(box.input_value())]
+        wait_drawn(page, {control.name: value})
 
 
 def operate(page, control, how):
