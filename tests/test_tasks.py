@@ -123,12 +123,28 @@ def test_a_selective_configuration_gains_where_sources_complement(tasks, seeded)
         assert psnr(laplacian(task.sources), task) > psnr(ours, task) + 1
 
 
+def write_sources(task, folder):
+    """Write the sources of a task as files; return their paths."""
+    paths = [str(folder / f"{k}.png") for k in range(len(task.sources))]
+    for path, source in zip(paths, task.sources, strict=True):
+        write_image(path, source)
+    return paths
+
+
+@pytest.mark.parametrize("name", ["multi_focus", "medical"])
+def test_two_sources_on_the_command_line(name, tasks, tmp_path):
+    """From files to a file, closer to the truth than either source."""
+    task = tasks[name]
+    paths, out = write_sources(task, tmp_path), str(tmp_path / "out.png")
+    assert main(["fuse", *paths, "-o", out, "--weights", "seeded"]) == 0
+    best = max(psnr(s, task) for s in task.sources)
+    assert psnr(read_image(out), task) > best + 1
+
+
 def test_four_exposures_on_the_command_line(tasks, tmp_path, capsys, seeded):
     """K = 4: what the library computes, closer to the truth than any exposure."""
     task = tasks["multi_exposure"]
-    paths = [str(tmp_path / f"{k}.png") for k in range(4)]
-    for path, source in zip(paths, task.sources, strict=True):
-        write_image(path, source)
+    paths = write_sources(task, tmp_path)
     out = str(tmp_path / "out.png")
     arguments = ["fuse", *paths, "-o", out, "--weights", "seeded", "--json"]
     assert main(arguments) == 0
