@@ -20,6 +20,7 @@ from .architecture import CONVOLUTIONS, LAYERS, check_layers, map_shape
 from .config import FusionConfig
 from .errors import InputError
 from .validation import Image, check_choice
+from .weights import grey_convolutions
 
 if TYPE_CHECKING:
     from .weights import VGGWeights
@@ -150,7 +151,8 @@ class Network:
         self.precision = pick_precision(precision, self.device)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._parameters = [
-            (self._put(weight), self._put(bias)) for weight, bias in _collapsed(weights)
+            (self._put(weight), self._put(bias))
+            for weight, bias in grey_convolutions(weights)
         ]
 
     def _put(self, array: Image | NDArray[np.float32]) -> torch.Tensor:
@@ -197,19 +199,6 @@ class Network:
                 yield convolution.relu, reduce(x)
             if convolution.relu == wanted[-1]:
                 return
-
-
-def _collapsed(
-    weights: VGGWeights,
-) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
-    """Yield (weight, bias) of each convolution, conv1_1 for one channel."""
-    for convolution in CONVOLUTIONS:
-        weight, bias = (weights.arrays[key] for key in convolution.keys)
-        if convolution.index == 0:
-            # Three equal input channels: their kernels add up.
-            yield weight.astype(np.float64).sum(axis=1, keepdims=True), bias
-        else:
-            yield weight, bias
 
 
 def stream_features(

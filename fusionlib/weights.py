@@ -14,9 +14,10 @@ import logging
 import os
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ __all__ = [
     "WeightsWarning",
     "cached_path",
     "fetch_weights",
+    "grey_convolutions",
     "import_weights",
     "load_weights",
     "seeded_weights",
@@ -126,6 +128,30 @@ class VGGWeights:
         notes = [] if self.trained else ["random stand-in, not the trained network"]
         notes += [f"partial: {self.partial}"] if self.partial else []
         return f"{self.name} ({'; '.join(notes)})" if notes else self.name
+
+
+def grey_convolutions(
+    weights: VGGWeights,
+) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+    """Yield the nine convolutions for images of one channel.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The nine convolutions for colour.
+
+    Yields
+    ------
+    weight, bias : numpy.ndarray, shapes (M, N, 3, 3) and (M,)
+        As stored, except that conv1_1 has N = 1: a grey image stands for three
+        equal channels, so its three kernels are added up, in float64.
+    """
+    for convolution in CONVOLUTIONS:
+        weight, bias = (weights.arrays[key] for key in convolution.keys)
+        if convolution.index == 0:
+            yield weight.astype(np.float64).sum(axis=1, keepdims=True), bias
+        else:
+            yield weight, bias
 
 
 def load_weights(

@@ -21,7 +21,16 @@ from ..errors import InputError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = ("fuse", "evaluate", "methods", "reproduce", "study", "data", "weights")
+COMMANDS = (
+    "fuse",
+    "evaluate",
+    "methods",
+    "reproduce",
+    "study",
+    "data",
+    "weights",
+    "export_onnx",
+)
 
 
 class _Parser(argparse.ArgumentParser):
