@@ -27,6 +27,7 @@ book: $(STAMP) ## execute the notebooks and build the book
 	if [ "$$key" != "$$(cat .jupyter_cache/key 2>/dev/null)" ]; then \
 	  rm -rf .jupyter_cache; mkdir -p .jupyter_cache; echo "$$key" > .jupyter_cache/key; fi
 	@rm -rf book/_build
+	$(BIN)/python book/lab/build.py
 	FUSIONLIB_BOOK=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml --toc book/_toc.yml --path-output book -W --keep-going
 	@echo "$(CURDIR)/$(HTML)/index.html"
 
@@ -57,5 +58,5 @@ bench: $(STAMP) ## run the benchmarks
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove everything that was built, the environment included
-	rm -rf $(VENV) book/_build .jupyter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) book/_build book/lab/_build book/lab/node_modules .jupyter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """What the book needs from Sphinx beyond its configuration file.
 
 * MathJax comes from a package and is copied into the book: no page needs a network.
+* What the lab page runs is copied from ``book/lab``, see ``book/lab/build.py``.
 * No script that would need a network. A page for addresses that do not exist.
 """
 
@@ -40,6 +41,33 @@ def copy_mathjax(app: Any) -> None:
             shutil.copy(source / part, place)
 
 
+def copy_lab(app: Any) -> None:
+    """Copy the scripts of the lab page, and the network and runtime if built."""
+    if app.builder.format != "html":
+        return
+    lab = _lab()
+    target = Path(app.outdir) / "_static" / "lab"
+    shutil.rmtree(target, ignore_errors=True)
+    if lab.OUTPUT.is_dir():
+        shutil.copytree(lab.OUTPUT, target)
+    else:
+        lab.missing(target, "the book was built without 'make book'")
+    for path in sorted(lab.STATIC.glob("*.*")):
+        if path.suffix in (".js", ".css"):
+            shutil.copy(path, target)
+
+
+def _lab() -> Any:
+    """Return ``book/lab/build.py`` as a module."""
+    path = Path(__file__).parents[1] / "lab" / "build.py"
+    spec = importlib.util.spec_from_file_location("fusionbook_lab", path)
+    if spec is None or spec.loader is None:
+        raise RuntimeError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:
     """Return the page for addresses that do not exist."""
     body = (
@@ -69,6 +97,7 @@ def drop_thebe(
 def setup(app: Any) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_lab)
     app.connect("html-collect-pages", add_pages)
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
