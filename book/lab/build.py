@@ -61,7 +61,7 @@ def _fill(folder: Path) -> dict[str, Any]:
     for name in (SCRIPT, LOADER, WASM):
         shutil.copy(dist / name, folder / name)
     record = _export(folder / NETWORK)
-    parts = {"wasm": WASM, "mjs": LOADER, "model": NETWORK}
+    parts = {"ort": SCRIPT, "wasm": WASM, "mjs": LOADER, "model": NETWORK}
     packed = {
         key: base64.b64encode(
             gzip.compress((folder / name).read_bytes(), 9, mtime=0)
