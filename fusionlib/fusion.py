@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FusionResult",
+    "Model",
     "fuse",
     "fuse_base",
     "fuse_candidate",
+    "load_model",
     "reconstruct",
     "select",
     "weigh_details",
@@ -118,6 +120,54 @@ class FusionResult:
         return upsample(
             self.W[name], layer(name).stride, self._shape, self.config.upsampling
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Weights and the network that runs them, to fuse many pairs with.
+
+    Attributes
+    ----------
+    weights : VGGWeights
+        The nine convolutions.
+    network : Network
+        The same on a device, ready to run.
+    """
+
+    weights: VGGWeights
+    network: Network
+
+
+def load_model(
+    weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Model:
+    """Load weights and put them on a device, once for many calls of :func:`fuse`.
+
+    Parameters
+    ----------
+    weights : str, path-like, VGGWeights, Model or None, optional
+        See :func:`fusionlib.weights.load_weights`. A Model is returned as it is,
+        whatever the other arguments.
+    device : str, optional
+        See :func:`fusionlib.features.pick_device`.
+    precision : str, optional
+        See :func:`fusionlib.features.pick_precision`.
+
+    Raises
+    ------
+    InputError
+        If the weights, the device or the precision cannot be used.
+    """
+    if isinstance(weights, Model):
+        return weights
+    # Imported here: these bring torch, which takes longer than everything else.
+    from .features import Network
+    from .weights import load_weights
+
+    loaded = load_weights(weights)
+    return Model(loaded, Network(loaded, device, precision))
 
 
 def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
@@ -219,7 +269,7 @@ def fuse(
     sources: Sequence[Any],
     *,
     config: FusionConfig | None = None,
-    weights: str | os.PathLike[str] | VGGWeights | None = None,
+    weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     register: bool = False,
 ) -> FusionResult:
@@ -233,8 +283,9 @@ def fuse(
         chroma kept, see :mod:`fusionlib.colour`.
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+    weights : str, path-like, VGGWeights, Model or None, optional
+        See :func:`fusionlib.weights.load_weights`; or what :func:`load_model`
+        returned, with its device and precision.
     device : str, optional
         See :func:`fusionlib.features.pick_device`.
     register : bool, optional
@@ -272,12 +323,9 @@ def fuse(
     images = as_sources(planes)
     clock = _Clock()
 
-    # Imported here: these bring torch, which takes longer than everything else.
-    from .features import Network, activities
-    from .weights import load_weights
+    from .features import activities  # brings torch
 
-    loaded = load_weights(weights)
-    network = Network(loaded, device, config.precision)
+    model = load_model(weights, device, config.precision)
     clock.lap("load")
 
     moves = None
@@ -293,7 +341,7 @@ def fuse(
     F_b = fuse_base(I_b, config.alpha)
     clock.lap("decomposition")
 
-    C = dict(activities(I_d, network, config))
+    C = dict(activities(I_d, model.network, config))
     clock.lap("features")
 
     C_hat, W, F_d_i = weigh_details(C, I_d, config)
@@ -303,7 +351,7 @@ def fuse(
     F = reconstruct(F_b, F_d)
     clock.lap("reconstruction")
 
-    provenance = describe(config, loaded, network) | {
+    provenance = describe(config, model) | {
         "shape": list(F.shape),
         "sources": len(images),
         "colour_source": coloured,
@@ -316,10 +364,9 @@ def fuse(
     )  # fmt: skip
 
 
-def describe(
-    config: FusionConfig, weights: VGGWeights, network: Network
-) -> dict[str, Any]:
+def describe(config: FusionConfig, model: Model) -> dict[str, Any]:
     """Return what made a result, in a form that JSON can hold."""
+    weights, network = model.weights, model.network
     return {
         "version": __version__,
         "preset": config.preset_name,

@@ -20,7 +20,15 @@ from .architecture import layer, receptive_field
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .fusion import fuse_base, reconstruct, select, weigh_details
+from .fusion import (
+    Model,
+    describe,
+    fuse_base,
+    load_model,
+    reconstruct,
+    select,
+    weigh_details,
+)
 from .io import to_uint8
 from .validation import (
     Image,
@@ -174,7 +182,7 @@ def fuse_large(
     sources: Sequence[NDArray[Any]],
     *,
     config: FusionConfig | None = None,
-    weights: str | os.PathLike[str] | VGGWeights | None = None,
+    weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     tile: int | None = None,
     max_memory: str | int = "1.4GB",
@@ -216,10 +224,6 @@ def fuse_large(
     1e-6 in float32: the network is exact but for the order of float32 sums, the
     decomposition to 1e-8.
     """
-    from .features import Network
-    from .fusion import describe
-    from .weights import load_weights
-
     config = FusionConfig() if config is None else config
     arrays = _check_sources(sources)
     height, width = arrays[0].shape
@@ -227,17 +231,16 @@ def fuse_large(
         tile = plan_tile((height, width), len(arrays), config, parse_memory(max_memory))
     elif check_positive_int(tile, "tile", minimum=GRID) % GRID:
         raise InputError(f"tile must be a multiple of {GRID}, got {tile}")
-    loaded = load_weights(weights)
-    network = Network(loaded, device, config.precision)
+    model = load_model(weights, device, config.precision)
     fused = np.empty((height, width), np.uint8)
     plan = list(tiles((height, width), tile, config))
     for done, piece in enumerate(plan, start=1):
         fused[piece.rows, piece.columns] = to_uint8(
-            fuse_tile(arrays, piece, config, network)
+            fuse_tile(arrays, piece, config, model.network)
         )
         if progress is not None:
             progress(done, len(plan))
-    provenance = describe(config, loaded, network) | {
+    provenance = describe(config, model) | {
         "shape": [height, width],
         "sources": len(arrays),
         "tile": tile,

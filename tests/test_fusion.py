@@ -8,8 +8,15 @@ import pytest
 from fusionlib import FusionConfig, fuse
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
-from fusionlib.fusion import fuse_base, fuse_candidate, reconstruct, select
+from fusionlib.fusion import (
+    fuse_base,
+    fuse_candidate,
+    load_model,
+    reconstruct,
+    select,
+)
 from fusionlib.io import read_image, to_uint8
+from fusionlib.tiling import fuse_large
 
 from .conftest import psnr
 
@@ -150,6 +157,23 @@ def test_provenance_names_everything(result, seeded):
     assert record["weights"]["sha256"] == seeded.sha256
     assert record["config"]["lam"] == 5
     assert set(record["seconds"]) >= {"decomposition", "features", "reconstruction"}
+
+
+def test_a_model_is_loaded_once_and_gives_the_same(pair, seeded, monkeypatch):
+    config = FusionConfig(precision="fp32")
+    expected = fuse(pair, weights=seeded, device="cpu", config=config)
+    model = load_model(seeded, "cpu", "fp32")
+    assert load_model(model) is model
+    monkeypatch.setattr("fusionlib.features.Network.__init__", None)  # none is built
+    for _ in range(2):
+        again = fuse(pair, weights=model, config=config)
+        assert np.array_equal(again.F, expected.F)
+    assert again.provenance["weights"] == expected.provenance["weights"]
+    sources = [to_uint8(image) for image in pair]
+    tiled, provenance = fuse_large(sources, weights=model, config=config)
+    assert provenance["weights"] == expected.provenance["weights"]
+    whole = to_uint8(fuse(sources, weights=model, config=config).image)
+    assert np.array_equal(tiled, whole)
 
 
 def test_config_presets_and_custom():

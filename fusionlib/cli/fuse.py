@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -53,71 +51,35 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
-    from ..io import check_writable, read_image, read_pixels, write_image
+    from tqdm import tqdm
 
-    start = time.perf_counter()
-    check_writable(arguments.output)
-    paths = arguments.sources
-    if len(paths) < 2:
-        raise InputError(f"sources must be at least 2 images, got {len(paths)}")
-    names = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+    from ..files import check_files, fuse_files
+
+    names = check_files(arguments.sources, arguments.output)
     if arguments.method is not None:
         if arguments.register:
             raise InputError("--register is for the paper's method, so not --method")
         return fuse_by_method(arguments, names)
-    if arguments.register and arguments.max_memory is not None:
-        raise InputError("--register needs whole images, so not --max-memory")
     if arguments.dictionary is not None or arguments.param:
         raise InputError("--dictionary and --param need --method")
     config = fusion_config(arguments)
-    # Large images are not held as floats.
-    read = read_image if arguments.max_memory is None else read_pixels
-    images = [
-        read(path, name, colour=True) for path, name in zip(paths, names, strict=True)
-    ]
-    _check(images, paths)
-    options = {
-        "config": config,
-        "weights": arguments.weights,
-        "device": arguments.device,
-    }
-    if arguments.max_memory is None:
-        from ..fusion import fuse
-
-        result = fuse(images, register=arguments.register, **options)
-        image, provenance = result.image, result.provenance
-    else:
-        image, provenance = _fuse_large(images, arguments.max_memory, options)
-    write_image(arguments.output, image)
-    if arguments.json:
-        seconds = round(time.perf_counter() - start, 6)
-        provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}
-        files = {"inputs": paths, "output": str(Path(arguments.output))}
-        print_json(files | provenance)
-    return 0
-
-
-def _fuse_large(
-    images: list[Any], max_memory: str, options: dict[str, Any]
-) -> tuple[Any, dict[str, Any]]:
-    """Fuse tile by tile, with a progress bar on a terminal."""
-    from tqdm import tqdm
-
-    from ..tiling import fuse_large
-
-    with tqdm(unit="tile", disable=not is_terminal()) as bar:
+    tiled = arguments.max_memory is not None
+    with tqdm(unit="tile", disable=not (tiled and is_terminal())) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return fuse_large(images, max_memory=max_memory, progress=show, **options)
-
-
-def _check(images: list[Any], paths: list[str]) -> None:
-    """Name the files, not their positions, when sizes or colours do not fit."""
-    from ..colour import split_sources
-    from ..validation import check_same_shape
-
-    check_same_shape(images, [str(path) for path in paths])
-    split_sources(images, [str(path) for path in paths])
+        provenance = fuse_files(
+            arguments.sources,
+            arguments.output,
+            config=config,
+            weights=arguments.weights,
+            device=arguments.device,
+            register=arguments.register,
+            max_memory=arguments.max_memory,
+            progress=show,
+        )
+    if arguments.json:
+        print_json(provenance)
+    return 0

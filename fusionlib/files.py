@@ -1,0 +1,114 @@
+"""Fuse image files: what the command line does with one pair or with many."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from .colour import split_sources
+from .config import FusionConfig
+from .errors import InputError
+from .io import check_writable, read_image, read_pixels, write_image
+from .validation import check_same_shape
+
+if TYPE_CHECKING:
+    from .fusion import Model
+    from .weights import VGGWeights
+
+__all__ = ["check_files", "fuse_files"]
+
+
+def check_files(
+    paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
+) -> list[str]:
+    """Check what can be checked before anything is read; return names for messages.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two sources or the output cannot be written.
+    """
+    check_writable(output)
+    if len(paths) < 2:
+        raise InputError(f"sources must be at least 2 images, got {len(paths)}")
+    return ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+
+
+def fuse_files(
+    paths: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    config: FusionConfig | None = None,
+    weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
+    device: str = "auto",
+    register: bool = False,
+    max_memory: str | int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Fuse image files into an 8-bit file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    paths : sequence of K >= 2 path-like
+        The sources: infrared, visible, and more if there are more; at most one in
+        colour.
+    output : path-like
+        The fused image; its ending chooses the format.
+    config, weights, device, register
+        See :func:`fusionlib.fusion.fuse`.
+    max_memory : str or int, optional
+        Work tile by tile within this much memory, such as ``"1GB"``; see
+        :func:`fusionlib.tiling.fuse_large`.
+    progress : callable, optional
+        Called with the number of finished tiles and of all tiles.
+
+    Returns
+    -------
+    dict
+        What made the image, from which files, and the seconds it took.
+
+    Raises
+    ------
+    InputError
+        If a file or an option cannot be used.
+    """
+    start = time.perf_counter()
+    names = check_files(paths, output)
+    if register and max_memory is not None:
+        raise InputError("--register needs whole images, so not --max-memory")
+    # Large images are not held as floats.
+    read = read_image if max_memory is None else read_pixels
+    images = [
+        read(path, name, colour=True) for path, name in zip(paths, names, strict=True)
+    ]
+    files = [str(path) for path in paths]
+    check_same_shape(images, files)
+    split_sources(images, files)  # names the files if too many are in colour
+    image: NDArray[Any]
+    if max_memory is None:
+        from .fusion import fuse
+
+        result = fuse(
+            images, config=config, weights=weights, device=device, register=register
+        )
+        image, provenance = result.image, result.provenance
+    else:
+        from .tiling import fuse_large
+
+        image, provenance = fuse_large(
+            images,
+            config=config,
+            weights=weights,
+            device=device,
+            max_memory=max_memory,
+            progress=progress,
+        )
+    write_image(output, image)
+    seconds = round(time.perf_counter() - start, 6)
+    provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}
+    return {"inputs": files, "output": str(Path(output))} | provenance
