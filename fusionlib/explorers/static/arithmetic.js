@@ -3,9 +3,10 @@
  * Each repeats a function of fusionlib/explorers/_arithmetic.py (or, for nabf, of
  * fusionlib/metrics/gradient.py) operation by operation in double precision, so that
  * the pixels are those of the library. A page may load it as a plain script or
- * import it as a module; both find it as globalThis.__fusionlibArithmetic.
+ * import it as a module; both find it as globalThis.__fusionlibArithmetic. A worker
+ * is given the text of `make`, because a page opened from a file cannot read scripts.
  */
-globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (() => {
+globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function make() {
   "use strict";
 
   const clip = (v, low, high) => Math.min(Math.max(v, low), high);
@@ -168,7 +169,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (() => {
   }
 
   return {
-    artifacts, gradient, spoil, chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
+    artifacts, gradient, make, spoil, chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
     round, take, toUint8, unpack, wipe,
   };
 })();
