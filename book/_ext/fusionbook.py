@@ -42,25 +42,23 @@ def copy_mathjax(app: Any) -> None:
 
 
 def copy_lab(app: Any) -> None:
-    """Copy the scripts of the lab page, and the network and runtime if built."""
+    """Copy network and runtime of the lab page if built, and write its scripts."""
     if app.builder.format != "html":
         return
-    lab = _lab()
+    lab = _lab("build")
     target = Path(app.outdir) / "_static" / "lab"
     shutil.rmtree(target, ignore_errors=True)
     if lab.OUTPUT.is_dir():
         shutil.copytree(lab.OUTPUT, target)
     else:
         lab.missing(target, "the book was built without 'make book'")
-    for path in sorted(lab.STATIC.glob("*.*")):
-        if path.suffix in (".js", ".css"):
-            shutil.copy(path, target)
+    _lab("scenes").write_lab_files(target)
 
 
-def _lab() -> Any:
-    """Return ``book/lab/build.py`` as a module."""
-    path = Path(__file__).parents[1] / "lab" / "build.py"
-    spec = importlib.util.spec_from_file_location("fusionbook_lab", path)
+def _lab(name: str) -> Any:
+    """Return a script of ``book/lab`` as a module."""
+    path = Path(__file__).parents[1] / "lab" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"fusionbook_lab_{name}", path)
     if spec is None or spec.loader is None:
         raise RuntimeError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)

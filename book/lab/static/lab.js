@@ -1,0 +1,803 @@
+/* The lab page: images in, every stage out. Controls, pictures and read-outs are here;
+ * the method and the network run in two workers, so the page never waits for them.
+ */
+(() => {
+  "use strict";
+
+  const root = document.querySelector(".fl-lab");
+  if (!root || root.dataset.ready !== undefined) return;
+  root.dataset.ready = "";
+
+  const HOME = new URL(".", document.currentScript.src).href;
+  const DATA = globalThis.__fusionlibLabData;
+  const A = globalThis.__fusionlibArithmetic;
+  const MODEL = globalThis.__fusionlibLabModel ||
+    { available: false, reason: "the file lab-model.js is missing" };
+  const OVER_HTTP = location.protocol.startsWith("http");
+
+  const LIMIT = 1024 * 1024;
+  const FILE_LIMIT = 256e6;
+  const WORDS = ["source 1 (infrared)", "source 2 (visible)"];
+
+  /* Steps of the sliders; the settings in the address hold the values. */
+  const STEPS = {
+    lambda: [0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500],
+    radius: [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20],
+    scale: [0.5, 1, 2, 5, 10, 20, 50, 100, 150, 200, 255],
+    wipe: Array.from({ length: 101 }, (_, k) => k),
+  };
+
+  const find = (selector) => root.querySelector(selector);
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const control = (name) => all(`[data-control="${name}"]`);
+  const make = (tag, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const digits = (v) => Number(v.toPrecision(3)).toString().replace("-", "−");
+  const fixed = (v, n) => v.toFixed(n).replace("-", "−");
+  const shareText = (v) => `${fixed(100 * v, 1)}\u00a0%`;
+
+  /* ---- stages ---------------------------------------------------------- */
+
+  /* `symbol` and `short` stand under a picture, `text` says what it is. */
+  const item = (key, symbol, short, text) => ({ key, symbol, short, text });
+  const GREY = "Detail is shown twice as strong, around mid-grey.";
+  const STAGES = [
+    { group: "Sources and split", wide: 3, note: GREY, items: [0, 1].flatMap((k) => [
+      item(`I-${k}`, `I${k + 1}`, "source", `source ${k + 1}`),
+      item(`Ib-${k}`, `Ib${k + 1}`, "base", `base part of source ${k + 1}`),
+      item(`Id-${k}`, `Id${k + 1}`, "detail", `detail content of source ${k + 1}`),
+    ]) },
+    ...DATA.layers.map((name, i) => ({ group: `Layer ${name}`, wide: 4, layer: i, items: [
+      ...[0, 1].map((k) =>
+        item(`C-${i}-${k}`, `C${k + 1}`, "activity", `activity of source ${k + 1}, ${name}`)),
+      item(`W-${i}`, "W1", "weight", `weight of source 1, ${name}`),
+      item(`Fi-${i}`, `Fd${i + 1}`, "candidate", `candidate of ${name}`),
+    ] })),
+    { group: "Selection and result", wide: 3, items: [
+      item("winner", "", "winner", "layer with the largest candidate"),
+      item("Fd", "Fd", "fused detail", "fused detail content"),
+      item("Fb", "Fb", "fused base", "fused base part"),
+      item("F", "F", "fused image", "fused image"),
+      item("mean", "", "mean", "mean of the sources"),
+    ] },
+  ];
+  const ITEMS = STAGES.flatMap((stage) => stage.items);
+  const EARLY = ["I-0", "I-1", "Ib-0", "Ib-1", "Id-0", "Id-1"];
+  const brief = (key) => named(key).short;
+  const named = (key) => ITEMS.find((item) => item.key === key);
+
+  /* ---- workers --------------------------------------------------------- */
+
+  /* A worker made of the texts of functions: no page opened from a file may fetch. */
+  function worker(modules, body, onReport = () => {}) {
+    const text = modules.map((name) => `globalThis.${name} = (${globalThis[name].make})();`);
+    const url = URL.createObjectURL(new Blob(
+      [text.join("\n"), `(${answer})((${body})(globalThis));`], { type: "text/javascript" }));
+    const engine = new Worker(url), waiting = new Map();
+    let last = 0;
+    engine.onmessage = ({ data }) => {
+      if (data.report) {
+        onReport(data.report);
+        return;
+      }
+      const { resolve, reject } = waiting.get(data.id);
+      waiting.delete(data.id);
+      if (data.error) reject(Object.assign(new Error(data.error), { known: data.known }));
+      else resolve(data.value);
+    };
+    engine.onerror = (event) => {
+      event.preventDefault();
+      for (const { reject } of waiting.values()) reject(new Error(event.message || "a worker stopped"));
+      waiting.clear();
+    };
+    return (name, args = [], transfer = []) => new Promise((resolve, reject) => {
+      waiting.set(++last, { resolve, reject });
+      engine.postMessage({ id: last, name, args }, transfer);
+    });
+  }
+
+  /* Runs in the worker: one answer to each question. */
+  function answer(handlers) {
+    const buffers = (v) => v instanceof Float64Array || v instanceof Float32Array ||
+      v instanceof Uint8ClampedArray || v instanceof Uint8Array ? [v.buffer]
+      : v && v.constructor === Object ? Object.values(v).flatMap(buffers)
+        : Array.isArray(v) && typeof v[0] === "object" ? v.flatMap(buffers) : [];
+    self.onmessage = async ({ data: { id, name, args } }) => {
+      try {
+        const value = await handlers[name](...args);
+        self.postMessage({ id, value }, buffers(value));
+      } catch (error) {
+        self.postMessage({ id, error: String(error.message || error) || "failed", known: error.known });
+      }
+    };
+  }
+
+  const method = worker(
+    ["__fusionlibArithmetic", "__fusionlibDecomposition", "__fusionlibMethod", "__fusionlibPng",
+      "__fusionlibSimilarity", "__fusionlibTiling", "__fusionlibPipeline"],
+    `(g) => g.__fusionlibPipeline.create(${JSON.stringify({
+      heat: DATA.heat, diverging: DATA.diverging, colours: DATA.colours })})`);
+
+  let network = null;
+  function startNetwork() {
+    if (!network) {
+      network = loadNetwork().catch((error) => {
+        network = null;
+        throw error;
+      });
+    }
+    return network;
+  }
+
+  /* One worker for each source where there are two processors; returns how to ask them. */
+  async function loadNetwork() {
+    const body = "(g) => g.__fusionlibNetwork.create((report) => g.postMessage({ report }))";
+    const count = Math.min(navigator.hardwareConcurrency || 1, 2);
+    const engines = Array.from({ length: count }, () => worker(["__fusionlibNetwork"], body, showLoading));
+    let files = null, bundle = null;
+    progress("Loading runtime and network", 0);
+    if (OVER_HTTP) {
+      const at = (name) => new URL(name, HOME).href;
+      files = { ort: at("ort.wasm.min.js"), mjs: at("ort-wasm-simd-threaded.mjs"),
+        wasm: at("ort-wasm-simd-threaded.wasm"),
+        model: at(globalThis.__fusionlibLabModelUrl || "network.onnx") };
+    } else {
+      await script("bundle.js");
+      bundle = globalThis.__fusionlibLabBundle;
+      globalThis.__fusionlibLabBundle = null; // 8 MB
+    }
+    const parts = await engines[0]("gather", [files, bundle]);
+    progress("Preparing the network", 0.15);
+    await Promise.all(engines.map((ask) => ask("load", [parts])));
+    return engines;
+  }
+
+  function script(name) {
+    return new Promise((resolve, reject) => {
+      const element = make("script", { src: new URL(name, HOME).href });
+      element.onload = resolve;
+      element.onerror = () => reject(new Error(`${name} could not be loaded`));
+      document.head.append(element);
+    });
+  }
+
+  function showLoading({ what, done, total }) {
+    const tenths = (n) => (n / 1e6).toFixed(1), share = total ? done / total : 0;
+    progress(`Loading the ${what}`, what === "network" ? 0.1 + 0.04 * share : 0.1 * share,
+      total > 1e5 ? ` (${tenths(done)} of ${tenths(total)} MB)` : "");
+  }
+
+  /* ---- what the reader is told ------------------------------------------ */
+
+  const bar = find("progress"), told = find(".lab-stage-name"), amountText = find(".lab-amount");
+
+  /* The name is announced, the amount beside it is not. */
+  function progress(text, fraction, amount = "") {
+    bar.value = fraction;
+    if (told.textContent !== text) told.textContent = text;
+    amountText.textContent = amount;
+  }
+
+  function fail(text) {
+    const box = find(".lab-error");
+    box.textContent = text;
+    box.hidden = !text;
+  }
+
+  const technical = (error) => (error.known ? error.message
+    : `This did not work: ${error.message || error}.`.replace(/\.+$/, "."));
+
+  /* ---- settings --------------------------------------------------------- */
+
+  const number = (name) => STEPS[name][Number(control(name)[0].value)];
+
+  function settings() {
+    return {
+      lambda: number("lambda"), radius: number("radius"),
+      layers: control("layers").map((box, k) => (box.checked ? k : -1)).filter((k) => k >= 0),
+      relu: control("relu")[0].value, scale: number("scale"),
+      left: control("left")[0].value, right: control("right")[0].value, wipe: number("wipe"),
+      x: Number(control("x")[0].value), y: Number(control("y")[0].value),
+    };
+  }
+
+  function describe() {
+    for (const [name, text] of [
+      ["lambda", (v) => String(v)], ["radius", (v) => `${v} (${2 * v + 1} × ${2 * v + 1})`],
+      ["scale", (v) => `× ${v}`], ["wipe", (v) => `${v}\u00a0%`]]) {
+      label(control(name)[0], text(number(name)));
+    }
+    for (const name of ["x", "y"]) label(control(name)[0], control(name)[0].value);
+  }
+
+  function label(input, text) {
+    input.setAttribute("aria-valuetext", text);
+    input.closest("label").querySelector("output").textContent = text;
+  }
+
+  /* The settings as the part of an address behind #. */
+  function fragment() {
+    const now = settings(), parts = new URLSearchParams();
+    if (pair.scene) parts.set("scene", pair.scene);
+    for (const name of ["lambda", "radius", "relu", "scale", "left", "right", "wipe", "x", "y"]) {
+      parts.set(name, now[name]);
+    }
+    parts.set("layers", now.layers.map((k) => k + 1).join("."));
+    return `#${parts}`;
+  }
+
+  /* Take what can be used from the address; returns the scene that it names. */
+  function restore() {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    for (const name of Object.keys(STEPS)) {
+      const place = parts.has(name) ? STEPS[name].indexOf(Number(parts.get(name))) : -1;
+      if (place >= 0) control(name)[0].value = place;
+    }
+    for (const name of ["relu", "left", "right"]) {
+      const box = control(name)[0], value = parts.get(name);
+      if ([...box.options].some((option) => option.value === value)) box.value = value;
+    }
+    for (const name of ["x", "y"]) {
+      const box = control(name)[0], value = Number(parts.get(name));
+      if (parts.has(name) && value >= 0) {
+        box.max = Math.max(box.max, Math.min(value, LIMIT)); // until a pair says how large it is
+        box.value = value;
+      }
+    }
+    if (parts.has("layers")) {
+      const on = parts.get("layers").split(".");
+      control("layers").forEach((box, k) => { box.checked = on.includes(String(k + 1)); });
+    }
+    return parts.get("scene") in DATA.scenes ? parts.get("scene") : "";
+  }
+
+  let own = location.hash, resting = 0;
+  function remember() {
+    clearTimeout(resting);
+    own = fragment();
+    find(".lab-link").href = own;
+    history.replaceState(history.state, "", own);
+  }
+
+  /* Browsers refuse many changes of the address in a row. */
+  function rememberSoon() {
+    clearTimeout(resting);
+    resting = setTimeout(remember, 300);
+  }
+
+  /* ---- sources ---------------------------------------------------------- */
+
+  /* `version` counts changes of the sources; `fresh`: to be given to the worker;
+   * `loaded`: the worker has them; `ready`: there is a result. */
+  const pair = { sources: [null, null], scene: "", version: 0, fresh: false, loaded: false, ready: false };
+
+  async function take(k, file) {
+    fail("");
+    try {
+      if (file.size > FILE_LIMIT) {
+        throw Object.assign(new Error(`“${file.name}” is larger than 256 MB.`), { known: true });
+      }
+      const image = await method("read", [file, LIMIT]);
+      if (pair.scene) clear();
+      await put(k, { ...image, name: file.name });
+    } catch (error) {
+      if (pair.scene) clear();
+      await put(k, null);
+      fail(technical(error));
+      return false;
+    }
+    return true;
+  }
+
+  function clear() {
+    pair.scene = "";
+    for (const k of [0, 1]) put(k, null);
+  }
+
+  async function put(k, image) {
+    pair.sources[k] = image;
+    pair.version++;
+    pair.loaded = pair.ready = false;
+    const zone = all(".lab-drop")[k], canvas = zone.querySelector("canvas");
+    const notes = image ? [`${image.width} × ${image.height}`] : [];
+    if (image && image.colour) notes.push("colour, its luminance is used");
+    if (image && image.deep) notes.push("16 bit");
+    zone.querySelector(".lab-file").textContent = image
+      ? `${image.name} (${notes.join(", ")})` : "No image yet: drop one here, or";
+    zone.classList.toggle("lab-filled", Boolean(image));
+    canvas.hidden = !image;
+    if (!image) return;
+    const { height, width, rgba } = await method("thumbnailOf", [image.plane, image.height, image.width]);
+    Object.assign(canvas, { height, width });
+    canvas.setAttribute("aria-label", `${WORDS[k]}: ${image.name}`);
+    canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+  }
+
+  /* Files into one zone, or two at once into both. */
+  async function receive(k, files) {
+    const list = [...files].slice(0, 2);
+    if (!list.length) return;
+    let good = true;
+    if (list.length === 2) for (const n of [0, 1]) good = (await take(n, list[n])) && good;
+    else good = await take(k, list[0]);
+    if (!good) return stale();
+    if (pair.sources.every(Boolean)) return go();
+    stale();
+    const empty = pair.sources.findIndex((image) => !image);
+    progress(`One more image is needed: ${WORDS[empty]}`, 0);
+  }
+
+  async function useScene(name) {
+    fail("");
+    if (!globalThis[`__fusionlibScene_${name}`]) await script(`scene-${name}.js`);
+    const scene = globalThis[`__fusionlibScene_${name}`];
+    const inflate = async (text) => {
+      const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+      return new Uint8Array(await new Response(stream).arrayBuffer());
+    };
+    const images = [];
+    for (const spec of scene.planes) {
+      const plane = Float64Array.from(A.unpack(await inflate(spec.data), spec), (v) => v / 255);
+      images.push({ height: spec.shape[0], width: spec.shape[1], plane });
+    }
+    pair.scene = name;
+    for (const k of [0, 1]) await put(k, { ...images[k], name: `${scene.title}, ${k ? "visible" : "infrared"}` });
+    await go();
+  }
+
+  /* Results that no longer belong to the sources are not shown. */
+  function stale() {
+    pair.fresh = pair.loaded = pair.ready = false;
+    root.dataset.state = "waiting";
+    root.classList.remove("lab-has-result");
+    rememberSoon();
+  }
+
+  function check() {
+    const [first, second] = pair.sources;
+    if (!first || !second) {
+      const missing = !first && !second ? "Two images are needed: drop them in, choose files, or use a scene."
+        : `Only one image is there: ${WORDS[first ? 1 : 0]} is missing.`;
+      throw Object.assign(new Error(missing), { known: true });
+    }
+    if (first.height !== second.height || first.width !== second.width) {
+      throw Object.assign(new Error(
+        `The images must have the same size, but source 1 has ${first.width} × ${first.height} pixels ` +
+        `and source 2 has ${second.width} × ${second.height}.`), { known: true });
+    }
+    if (!MODEL.available) {
+      throw Object.assign(new Error("The network is not part of this build, see above."), { known: true });
+    }
+  }
+
+  /* ---- computing -------------------------------------------------------- */
+
+  let running = false, again = false, moved = false;
+  const done = {};
+
+  /* Start with the present pair. */
+  async function go() {
+    fail("");
+    try {
+      check();
+    } catch (error) {
+      stale();
+      fail(error.message);
+      progress("Nothing is computed", 0);
+      return;
+    }
+    pair.fresh = true;
+    await update();
+  }
+
+  /* Compute until nothing has changed any more; a later call replaces an earlier. */
+  async function update() {
+    describe();
+    again = true;
+    root.dataset.state = "busy";
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await pass(settings());
+      }
+    } catch (error) {
+      stale();
+      root.dataset.state = "error";
+      fail(technical(error));
+      progress("Stopped", 0);
+    } finally {
+      running = false;
+      find(".lab-gallery").removeAttribute("aria-busy");
+    }
+  }
+
+  async function pass(state) {
+    const version = pair.version, late = () => again || version !== pair.version;
+    if (!pair.fresh && !pair.loaded) return drawn(state);
+    if (pair.fresh) {
+      begin();
+      pair.fresh = false;
+      const [{ plane, height, width }, second] = pair.sources;
+      Object.assign(pair, { height, width });
+      await method("setPair", [[plane, second.plane], height, width]);
+      if (version !== pair.version) return;
+      pair.loaded = true;
+      Object.assign(done, { lambda: null, fused: null, metrics: null, left: null, right: null });
+      resize();
+      state = settings();
+    }
+    if (!state.layers.length) {
+      fail("Switch on at least one layer: without one there is no candidate.");
+      return drawn(state, "error");
+    }
+    fail("");
+    if (done.lambda !== state.lambda) {
+      begin();
+      progress("Decomposition", 0.15);
+      await method("decompose", [state.lambda]);
+      Object.assign(done, { lambda: state.lambda, fused: null });
+      await paintThumbnails(EARLY);
+      if (late()) return;
+    }
+    const key = `${state.lambda} ${state.scale}`;
+    if (!(await activities(key, state, late))) return;
+    const how = JSON.stringify([key, state.radius, state.relu, state.layers]);
+    if (done.fused !== how) {
+      begin();
+      progress("Weights, candidates and selection", 0.9);
+      const beforeRelu = state.relu === "before";
+      done.summary = await method("fuse", [key, { radius: state.radius, beforeRelu, enabled: state.layers }]);
+      Object.assign(done, { fused: how, metrics: null, left: null, right: null });
+      await paintThumbnails(ITEMS.map((item) => item.key).filter((k) => !EARLY.includes(k)));
+      ranges(done.summary.ranges);
+      if (version !== pair.version) return;
+    }
+    pair.ready = true;
+    root.classList.add("lab-has-result");
+    await show(state);
+    if (late()) return;
+    if (!done.metrics) {
+      progress("N_abf and SSIM", 0.95);
+      done.metrics = await method("metrics");
+      if (late()) return;
+    }
+    report(state, done);
+    if (started) {
+      const seconds = (performance.now() - started) / 1000;
+      root.dataset.seconds = seconds.toFixed(3);
+      progress(`Done: ${pair.width} × ${pair.height} pixels in ${seconds.toFixed(1)} s`, 1);
+    }
+    started = 0;
+    moved = false;
+    drawn(state, "done");
+  }
+
+  let started = 0;
+  function begin() {
+    started = started || performance.now();
+  }
+
+  function drawn(state, what = "waiting") {
+    rememberSoon();
+    root.dataset.state = what;
+    root.dataset.drawn = JSON.stringify(state);
+  }
+
+  /* Have the network's maps for a lambda and an input scale; false if they are no
+   * longer wanted. */
+  async function activities(key, state, late) {
+    const tiles = await method("missing", [key]);
+    if (!tiles.length) return true;
+    begin();
+    find(".lab-gallery").setAttribute("aria-busy", "true");
+    /* Someone is still pulling a slider: wait until it rests. */
+    if (moved && network) await new Promise((resolve) => setTimeout(resolve, 250));
+    if (late()) return false;
+    const engines = await startNetwork();
+    const jobs = [0, 1].flatMap((k) => tiles.map((tile, n) => ({ k, tile, n }))), outputs = [[], []];
+    let next = 0;
+    await Promise.all(engines.map(async (ask) => {
+      while (next < jobs.length && !late()) {
+        const { k, tile, n } = jobs[next++];
+        progress(tiles.length > 1 ? `Network: tile ${next} of ${jobs.length}`
+          : "Network: both sources", 0.2 + (0.7 * (next - 1)) / jobs.length);
+        const input = await method("input", [k, tile, state.scale]);
+        outputs[k][n] = await ask("run", [input, tile.height, tile.width], [input.buffer]);
+      }
+    }));
+    if (late()) return false;
+    const buffers = outputs.flat().flatMap((maps) => Object.values(maps).map((map) => map.buffer));
+    await method("keep", [key, tiles, outputs], buffers);
+    find(".lab-gallery").removeAttribute("aria-busy");
+    return true;
+  }
+
+  /* ---- pictures --------------------------------------------------------- */
+
+  const frame = (key) => root.querySelector(`.lab-thumb[data-stage="${key}"] canvas`);
+
+  const breath = () => new Promise((resolve) => setTimeout(resolve));
+
+  async function paintThumbnails(keys) {
+    const painted = await method("thumbnails", [keys]);
+    for (let k = 0; k < keys.length; k++) {
+      const { height, width, rgba } = painted[k], canvas = frame(keys[k]);
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
+      canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+      if (k % 4 === 3) await breath();
+    }
+  }
+
+  function ranges(list) {
+    list.forEach(({ low, high, reach }, k) => {
+      root.querySelector(`[data-range="${k}"]`).textContent =
+        `Activity from ${digits(low)} (dark) to ${digits(high)} (bright); weight from ` +
+        `${digits(0.5 - reach)} (blue) through one half (white) to ${digits(0.5 + reach)} (orange).`;
+    });
+  }
+
+  const canvas = find(".fl-frame canvas"), handle = find(".fl-handle"), ring = find(".fl-cursor");
+
+  function resize() {
+    for (const [name, size] of [["x", pair.width], ["y", pair.height]]) {
+      const box = control(name)[0], before = Number(box.value);
+      box.max = size - 1;
+      if (!pair.placed && !location.hash.includes(`${name}=`)) box.value = Math.floor(size / 2);
+      else box.value = Math.min(before, size - 1);
+    }
+    pair.placed = true;
+    describe();
+  }
+
+  /* Both sides of the wipe, and the numbers at the cursor. */
+  async function show(state) {
+    for (const side of ["left", "right"]) {
+      if (done[side] !== state[side]) {
+        done[`${side}Pixels`] = await method("rgba", [state[side]]);
+        done[side] = state[side];
+        done.shown = null;
+      }
+    }
+    const look = JSON.stringify([state.left, state.right, state.wipe]);
+    if (done.shown !== look) {
+      const { height, width } = pair;
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
+      const mixed = A.wipe(done.leftPixels, done.rightPixels, height, width, state.wipe);
+      canvas.getContext("2d").putImageData(
+        new ImageData(new Uint8ClampedArray(mixed.buffer), width, height), 0, 0);
+      done.shown = look;
+      canvas.setAttribute("aria-label",
+        `Left of the line: ${named(state.left).text}; right of it: ${named(state.right).text}`);
+      sharpen();
+    }
+    place(state);
+    table(await method("values", [state.x, state.y]));
+    for (const button of all(".lab-thumb")) {
+      button.setAttribute("aria-pressed", String(button.dataset.stage === state.left));
+    }
+  }
+
+  function place(state) {
+    handle.style.left = `${state.wipe}%`;
+    handle.querySelector(".fl-left").textContent = state.wipe > 12 ? brief(state.left) : "";
+    handle.querySelector(".fl-right").textContent = state.wipe < 88 ? brief(state.right) : "";
+    ring.style.left = `${(100 * (state.x + 0.5)) / pair.width}%`;
+    ring.style.top = `${(100 * (state.y + 0.5)) / pair.height}%`;
+  }
+
+  const sharpen = () => canvas.classList.toggle(
+    "fl-zoomed", (canvas.clientWidth * devicePixelRatio) / canvas.width >= 1.9);
+
+  function table(v) {
+    const rows = [
+      ["Intensity", fixed(v.I[0], 4), fixed(v.I[1], 4), fixed(v.base[2] + v.detail[2], 4)],
+      ["Base", ...v.base.map((x) => fixed(x, 4))],
+      ["Detail", ...v.detail.map((x) => fixed(x, 4))],
+    ];
+    const marked = [];
+    v.layers.forEach((layer, k) => {
+      if (v.winner === k) marked.push(rows.length, rows.length + 1);
+      rows.push([`${DATA.layers[k]} activity`, ...layer.activity.map(digits), ""]);
+      rows.push([`${DATA.layers[k]} weight`, ...layer.weights.map((x) => fixed(x, 4)), fixed(layer.candidate, 4)]);
+    });
+    rows.push(["8-bit value", ...v.I.slice(0, 2).map((x) => String(A.toUint8(x))), String(v.image)]);
+    rows.push(["Mean of the sources", "", "", String(v.mean)]);
+    find(".fl-table tbody").replaceChildren(...rows.map((cells, k) => make("tr",
+      { className: marked.includes(k) ? "fl-marked" : "" },
+      ...cells.map((text, c) => (c ? make("td", { textContent: text })
+        : make("th", { scope: "row", textContent: text }))))));
+  }
+
+  function report(state, { summary, metrics }) {
+    const wins = state.layers.map((k) => `${DATA.layers[k]} ${shareText(summary.shares[k])}`);
+    find(".lab-wins").textContent = `Wins: ${wins.join(", ")}. The fused image is on average ` +
+      `${fixed(summary.away, 2)} grey levels from the mean of the sources.`;
+    find(".lab-nabf").textContent = fixed(metrics.nabf, 5);
+    find(".lab-ssim").textContent = fixed((metrics.ssim[0] + metrics.ssim[1]) / 2, 5);
+    find(".lab-ssims").textContent = `${fixed(metrics.ssim[0], 5)}, ${fixed(metrics.ssim[1], 5)}`;
+  }
+
+  async function save(key) {
+    const name = pair.scene || "fused-pair";
+    const blob = await method("png", [key]);
+    const link = make("a", { href: URL.createObjectURL(blob), download: `${name}-${key}.png` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  /* ---- the page --------------------------------------------------------- */
+
+  /* A capital with its index set below, as the paper prints it. */
+  const symbol = (text) => (text ? [make("span", { className: "lab-symbol" }, text[0],
+    make("sub", { textContent: text.slice(1) })), " "] : []);
+
+  function build() {
+    const gallery = find(".lab-gallery");
+    for (const stage of STAGES) {
+      const group = make("div", { className: "lab-group" },
+        make("p", { className: "lab-heading", textContent: stage.group }));
+      const row = make("div", { className: `lab-row lab-row-${stage.wide}` });
+      for (const item of stage.items) {
+        const thumb = make("button", { type: "button", className: "lab-thumb" },
+          make("canvas", { width: 320, height: 256 }));
+        thumb.dataset.stage = item.key;
+        thumb.setAttribute("aria-label", `Show large: ${item.text}`);
+        const png = make("button", { type: "button", className: "lab-save", textContent: "PNG" });
+        png.dataset.stage = item.key;
+        png.setAttribute("aria-label", `Download as PNG: ${item.text}`);
+        row.append(make("div", { className: "lab-figure" }, thumb, make("div", { className: "lab-under" },
+          make("span", {}, ...symbol(item.symbol), item.short), png)));
+      }
+      group.append(row);
+      if (stage.note || stage.layer !== undefined) {
+        const note = make("p", { className: "fl-under", textContent: stage.note || "" });
+        if (stage.layer !== undefined) note.dataset.range = stage.layer;
+        group.append(note);
+      }
+      gallery.append(group);
+    }
+    const legend = make("p", { className: "fl-under lab-legend" });
+    DATA.layers.forEach((name, k) => {
+      const swatch = make("span", { className: "fl-swatch" });
+      swatch.style.background = `rgb(${DATA.colours[k]})`;
+      legend.append(make("span", {}, swatch, ` ${name}`));
+    });
+    gallery.lastElementChild.append(legend);
+    for (const side of ["left", "right"]) {
+      control(side)[0].append(...ITEMS.map((item) =>
+        make("option", { value: item.key, textContent: item.text.replace(/^./, (c) => c.toUpperCase()) })));
+      control(side)[0].value = side === "left" ? "F" : "mean";
+    }
+    for (const [name, title] of Object.entries(DATA.scenes)) {
+      find(".lab-scene select").append(make("option", { value: name, textContent: title }));
+    }
+    control("layers").forEach((box, k) => {
+      box.closest("label").querySelector(".fl-swatch").style.background = `rgb(${DATA.colours[k]})`;
+    });
+    for (const [name, start] of [["lambda", 5], ["radius", 1], ["scale", 1], ["wipe", 50]]) {
+      Object.assign(control(name)[0], { max: STEPS[name].length - 1, value: STEPS[name].indexOf(start) });
+    }
+  }
+
+  function listen() {
+    all(".lab-drop").forEach((zone, k) => {
+      const input = zone.querySelector("input");
+      input.addEventListener("change", () => {
+        receive(k, input.files);
+        input.value = ""; // the same file can be chosen again
+      });
+      for (const kind of ["dragenter", "dragover"]) {
+        zone.addEventListener(kind, () => zone.classList.add("lab-over"));
+      }
+      for (const kind of ["dragleave", "drop"]) {
+        zone.addEventListener(kind, () => zone.classList.remove("lab-over"));
+      }
+      zone.addEventListener("drop", (event) => receive(k, event.dataTransfer.files));
+    });
+    /* A file that misses a zone must not replace the page. */
+    for (const kind of ["dragover", "drop"]) {
+      window.addEventListener(kind, (event) => event.preventDefault());
+    }
+    find(".lab-scene button").addEventListener("click", () =>
+      useScene(find(".lab-scene select").value).catch((error) => fail(technical(error))));
+    find(".lab-go").addEventListener("click", go);
+    root.addEventListener("input", (event) => {
+      if (!event.target.dataset.control) return;
+      moved = moved || event.target.type === "range";
+      update();
+    });
+    find(".lab-gallery").addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (!button) return;
+      if (button.className === "lab-save") {
+        if (pair.ready) save(button.dataset.stage).catch((error) => fail(technical(error)));
+        return;
+      }
+      control("left")[0].value = button.dataset.stage;
+      update();
+    });
+    find(".lab-copy").addEventListener("click", async () => {
+      remember();
+      try {
+        await navigator.clipboard.writeText(location.href);
+        find(".lab-copied").textContent = "Copied.";
+      } catch {
+        find(".lab-copied").textContent = "Copy it from the address bar.";
+      }
+    });
+    window.addEventListener("hashchange", () => {
+      if (location.hash === own || !location.hash.includes("=")) return;
+      const scene = restore();
+      if (scene && scene !== pair.scene) useScene(scene).catch((error) => fail(technical(error)));
+      else update();
+    });
+    pointer();
+    new ResizeObserver(sharpen).observe(canvas);
+  }
+
+  function pointer() {
+    const inside = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    };
+    const step = (name, fraction) => {
+      const box = control(name)[0], last = Number(box.max);
+      box.value = A.clip(Math.floor(fraction * (last + 1)), 0, last);
+    };
+    const follow = (event) => {
+      const [x, y] = inside(event);
+      step("x", x);
+      step("y", y);
+      update();
+    };
+    canvas.addEventListener("pointerdown", follow);
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse" || event.buttons) follow(event);
+    });
+    handle.addEventListener("pointerdown", (event) => {
+      handle.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    handle.addEventListener("pointermove", (event) => {
+      if (!handle.hasPointerCapture(event.pointerId)) return;
+      step("wipe", inside(event)[0]);
+      update();
+    });
+  }
+
+  function introduce() {
+    const box = find(".lab-model");
+    if (!MODEL.available) {
+      box.classList.add("lab-missing");
+      box.replaceChildren(
+        `The network is not part of this build of the book: ${MODEL.reason}. With npm on the machine, `,
+        make("code", { textContent: "make book" }),
+        " builds it in; everything else in the book works without it.");
+      find(".lab-go").disabled = find(".lab-scene button").disabled = true;
+      for (const input of all(".lab-drop input")) input.disabled = true;
+      return;
+    }
+    const { weights, quantize } = MODEL;
+    const kind = weights.trained ? "trained" : "not trained: random numbers with the same statistics";
+    const kernels = quantize === "int8" ? "kernels in 8 bits" : quantize === "fp16" ? "kernels in 16 bits" : "float32";
+    box.textContent = `Network: VGG-19 up to relu4_1, weights “${weights.name}” (${kind}` +
+      `${weights.partial ? ", conv4_1 incomplete" : ""}), ${kernels}. ` +
+      "It is loaded when you start, about 8 MB.";
+  }
+
+  build();
+  introduce();
+  const scene = restore();
+  if (scene) find(".lab-scene select").value = scene;
+  listen();
+  progress(scene ? "Settings restored: press “Use this scene”" : "Waiting for a pair", 0);
+  describe();
+  root.dataset.state = "waiting";
+  root.dataset.drawn = JSON.stringify(settings());
+})();

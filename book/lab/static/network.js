@@ -1,0 +1,71 @@
+/* The network in a worker: onnxruntime-web on one processor, one tile at a time. */
+globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make() {
+  "use strict";
+
+  const address = (bytes, type) => URL.createObjectURL(new Blob([bytes], { type }));
+
+  async function unpack(text) {
+    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  function create(report) {
+    let session = null;
+
+    async function download(url, what) {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(`the ${what} could not be loaded (status ${response.status})`);
+      const total = Number(response.headers.get("content-length")), parts = [];
+      const reader = response.body.getReader();
+      let done = 0;
+      for (;;) {
+        const { value, done: end } = await reader.read();
+        if (end) break;
+        parts.push(value);
+        done += value.length;
+        /* A compressed answer is longer than its header says. */
+        report({ what, done, total: Math.max(total, done) });
+      }
+      return new Uint8Array(await new Blob(parts).arrayBuffer());
+    }
+
+    /* Everything that `load` needs, as bytes: from addresses over http, or unpacked from
+     * a bundle on file://, where nothing can be fetched. */
+    async function gather(files, bundle) {
+      const parts = {};
+      for (const name of ["ort", "mjs", "wasm", "model"]) {
+        const what = name === "model" ? "network" : "runtime";
+        parts[name] = bundle ? await unpack(bundle[name]) : await download(files[name], what);
+      }
+      return parts;
+    }
+
+    async function load({ ort, mjs, wasm, model }) {
+      importScripts(address(ort, "text/javascript"));
+      const { env, InferenceSession } = globalThis.ort;
+      env.logLevel = "error";
+      env.wasm.numThreads = 1;
+      env.wasm.wasmBinary = wasm;
+      env.wasm.wasmPaths = { mjs: address(mjs, "text/javascript") };
+      session = await InferenceSession.create(model, { executionProviders: ["wasm"] });
+    }
+
+    /* Activity maps of one tile by name, before ("conv") and after ("relu") the ReLU. */
+    async function run(detail, height, width) {
+      const tensor = new globalThis.ort.Tensor("float32", detail, [1, 1, height, width]);
+      const outputs = await session.run({ [session.inputNames[0]]: tensor });
+      const maps = {};
+      for (const [name, output] of Object.entries(outputs)) {
+        maps[name] = Float32Array.from(output.data);
+        output.dispose();
+      }
+      tensor.dispose();
+      return maps;
+    }
+
+    return { gather, load, run };
+  }
+
+  return { create, make };
+})();
