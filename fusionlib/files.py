@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from .colour import split_sources
 from .config import FusionConfig
 from .errors import InputError
+from .fusion import fuse
 from .io import check_writable, read_image, read_pixels, write_image
+from .tiling import fuse_large, parse_memory
 from .validation import check_same_shape
 
 if TYPE_CHECKING:
     from .fusion import Model
     from .weights import VGGWeights
 
-__all__ = ["check_files", "fuse_files"]
+__all__ = ["check_combination", "check_files", "fuse_files"]
 
 
 def check_files(
@@ -37,6 +39,21 @@ def check_files(
     if len(paths) < 2:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
     return ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+
+
+def check_combination(register: bool, max_memory: str | int | None) -> None:
+    """Refuse options that exclude each other, or an amount that is none.
+
+    Raises
+    ------
+    InputError
+        If that is so.
+    """
+    if max_memory is None:
+        return
+    parse_memory(max_memory)
+    if register:
+        raise InputError("--register needs whole images, so not --max-memory")
 
 
 def fuse_files(
@@ -79,8 +96,7 @@ def fuse_files(
     """
     start = time.perf_counter()
     names = check_files(paths, output)
-    if register and max_memory is not None:
-        raise InputError("--register needs whole images, so not --max-memory")
+    check_combination(register, max_memory)
     # Large images are not held as floats.
     read = read_image if max_memory is None else read_pixels
     images = [
@@ -91,15 +107,11 @@ def fuse_files(
     split_sources(images, files)  # names the files if too many are in colour
     image: NDArray[Any]
     if max_memory is None:
-        from .fusion import fuse
-
         result = fuse(
             images, config=config, weights=weights, device=device, register=register
         )
         image, provenance = result.image, result.provenance
     else:
-        from .tiling import fuse_large
-
         image, provenance = fuse_large(
             images,
             config=config,

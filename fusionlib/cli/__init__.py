@@ -23,6 +23,7 @@ __all__ = ["build_parser", "main"]
 
 COMMANDS = (
     "fuse",
+    "batch",
     "evaluate",
     "methods",
     "reproduce",

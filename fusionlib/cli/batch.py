@@ -1,0 +1,132 @@
+"""``fusionlib batch``: fuse many pairs on several processes or a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import sys
+from typing import Any
+
+from ..errors import InputError
+from .options import add_fusion_options, fusion_config, is_terminal, table
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "batch",
+        help="fuse many pairs on several processes or a cluster",
+        usage="%(prog)s 'IR_GLOB' 'VIS_GLOB' -o DIR [options]",
+        description="Fuse all pairs of files that match two patterns into a folder. "
+        "Files are a pair if the wildcards stand for the same text: 'IR*.png' "
+        "'VIS*.png', or 'ir/*.png' 'vis/*.png'. DIR/manifest.jsonl has one line for "
+        "each pair. The same command again does what is missing, failed or changed. "
+        "Needs Dask distributed: pip install 'irvis-fusionlib[cluster]'.",
+    )
+    parser.add_argument(
+        "globs",
+        metavar="GLOB",
+        nargs="+",
+        help="patterns of the infrared and of the visible files, in quotes; or folders",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes on this machine (default: one a core, up to 4, or a quarter "
+        "of the cores if that is more)",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, such as tcp://10.0.0.1:8786; its workers must have "
+        "fusionlib and see the files under the same paths",
+    )
+    add_fusion_options(parser)
+    parser.add_argument(
+        "--register",
+        action="store_true",
+        help="first move each visible source onto the infrared one, or the grey one "
+        "onto the colour one (rotation and shift)",
+    )
+    parser.add_argument(
+        "--max-memory",
+        metavar="1GB",
+        help="work tile by tile, each worker within this much memory (grey sources)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the pairs, and do nothing"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find the pairs, fuse what is not done, and print a summary."""
+    from ..pairing import find_pairs
+
+    if len(arguments.globs) != 2:
+        raise InputError(
+            f"IR_GLOB and VIS_GLOB must be two patterns, got {len(arguments.globs)} "
+            "arguments; put each pattern in quotes, or the shell replaces it"
+        )
+    pairs = find_pairs(*arguments.globs)
+    if arguments.dry_run:
+        print(table(("PAIR", "INFRARED", "VISIBLE"), pairs))
+        return 0
+
+    from tqdm import tqdm
+
+    from ..batch import ClusterLost, Fuser, check_cluster, connect, run_batch
+    from ..weights import load_weights
+
+    check_cluster(arguments.workers, arguments.scheduler)
+    config = fusion_config(arguments)
+    if arguments.scheduler is None and arguments.device != "auto":
+        from ..features import pick_device
+
+        pick_device(arguments.device)
+    fuser = Fuser(
+        load_weights(arguments.weights),
+        config,
+        device=arguments.device,
+        register=arguments.register,
+        max_memory=arguments.max_memory,
+    )
+    count = {"done before": 0, "done now": 0, "failed": 0}
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(
+            tqdm(total=len(pairs), unit="pair", disable=not is_terminal())
+        )
+
+        def show(record: dict[str, Any], before: bool) -> None:
+            if record["result"] == "done":
+                count["done before" if before else "done now"] += 1
+            else:
+                count["failed"] += 1
+                with bar.external_write_mode(file=sys.stderr):
+                    line = f"pair {record['pair']} failed: {record['error']}"
+                    print(f"fusionlib: {line}", file=sys.stderr)
+            bar.update()
+
+        cluster = functools.partial(
+            connect,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            quiet=not arguments.verbose,
+        )
+        try:
+            run_batch(pairs, arguments.output, fuser, cluster, progress=show)
+        except ClusterLost as error:
+            bar.close()
+            print(f"fusionlib: {error}", file=sys.stderr)
+            return 1
+    parts = ", ".join(f"{number} {what}" for what, number in count.items() if number)
+    print(f"{len(pairs)} pairs: {parts}")
+    return 1 if count["failed"] else 0
