@@ -243,6 +243,7 @@
     for (const name of ["x", "y"]) {
       const box = control(name)[0], value = Number(parts.get(name));
       if (parts.has(name) && value >= 0) {
+        pair.placed = true;
         box.max = Math.max(box.max, Math.min(value, LIMIT)); // until a pair says how large it is
         box.value = value;
       }
@@ -271,8 +272,10 @@
   /* ---- sources ---------------------------------------------------------- */
 
   /* `version` counts changes of the sources; `fresh`: to be given to the worker;
-   * `loaded`: the worker has them; `ready`: there is a result. */
-  const pair = { sources: [null, null], scene: "", version: 0, fresh: false, loaded: false, ready: false };
+   * `loaded`: the worker has them; `ready`: there is a result; `placed`: a link says
+   * which pixel is read. */
+  const pair = { sources: [null, null], scene: "", version: 0, fresh: false, loaded: false, ready: false,
+    size: "", placed: false };
 
   async function take(k, file) {
     fail("");
@@ -456,8 +459,8 @@
       Object.assign(done, { fused: how, metrics: null, left: null, right: null });
       await paintThumbnails(ITEMS.map((item) => item.key).filter((k) => !EARLY.includes(k)));
       ranges(done.summary.ranges);
-      if (version !== pair.version) return;
     }
+    if (version !== pair.version) return;
     pair.ready = true;
     root.classList.add("lab-has-result");
     await show(state);
@@ -545,13 +548,14 @@
   const canvas = find(".fl-frame canvas"), handle = find(".fl-handle"), ring = find(".fl-cursor");
 
   function resize() {
-    for (const [name, size] of [["x", pair.width], ["y", pair.height]]) {
-      const box = control(name)[0], before = Number(box.value);
-      box.max = size - 1;
-      if (!pair.placed && !location.hash.includes(`${name}=`)) box.value = Math.floor(size / 2);
-      else box.value = Math.min(before, size - 1);
+    const size = `${pair.width} ${pair.height}`;
+    for (const [name, length] of [["x", pair.width], ["y", pair.height]]) {
+      const box = control(name)[0];
+      box.max = length - 1; // which also limits the value
+      if (pair.size !== size && !pair.placed) box.value = Math.floor(length / 2);
     }
-    pair.placed = true;
+    pair.size = size;
+    pair.placed = false;
     describe();
   }
 
@@ -783,12 +787,12 @@
       for (const input of all(".lab-drop input")) input.disabled = true;
       return;
     }
-    const { weights, quantize } = MODEL;
+    const { weights, quantize, bytes } = MODEL;
     const kind = weights.trained ? "trained" : "not trained: random numbers with the same statistics";
     const kernels = quantize === "int8" ? "kernels in 8 bits" : quantize === "fp16" ? "kernels in 16 bits" : "float32";
     box.textContent = `Network: VGG-19 up to relu4_1, weights “${weights.name}” (${kind}` +
-      `${weights.partial ? ", conv4_1 incomplete" : ""}), ${kernels}. ` +
-      "It is loaded when you start, about 8 MB.";
+      `${weights.partial ? ", incomplete" : ""}), ${kernels}. With its runtime it is ` +
+      `${Math.ceil((0.75 * bytes["bundle.js"]) / 1e6)} MB, compressed, and loaded when you start.`;
   }
 
   build();
