@@ -58,6 +58,10 @@ SUFFIX = ".png"
 PATIENCE = 15
 
 
+#: What workers run first: Ctrl-C reaches them too, but this process ends them.
+IGNORE_INTERRUPT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
 class ClusterLost(RuntimeError):
     """The scheduler went away before all pairs were done."""
 
@@ -359,10 +363,8 @@ def connect(
 
     with contextlib.ExitStack() as stack:
         if quiet:
-            # One for this process, one for those of the workers.
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            level = {"logging": {"distributed": "critical"}}
-            stack.enter_context(dask.config.set(level))
+            for name in ("distributed", "distributed.client"):  # each has its level
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         if scheduler is None:
             cores = dask.system.CPU_COUNT
             if workers is None:
@@ -380,6 +382,8 @@ def connect(
                     processes=True,
                     host="127.0.0.1",
                     scheduler_kwargs=bare,
+                    silence_logs=logging.CRITICAL if quiet else False,
+                    preload=[IGNORE_INTERRUPT],
                     memory_limit=0,  # a large pair is not worth a restart
                 )
             )

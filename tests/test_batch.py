@@ -208,6 +208,15 @@ def test_a_fuser_travels_without_its_network(seeded, tmp_path):
     assert pickle.loads(pickle.dumps(fuser)).identity == fuser.identity
 
 
+def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
+    [pair] = make_pairs(tmp_path, 1, (160, 210))
+    for threads in (1, 2, 3):
+        out = tmp_path / f"{threads}.png"
+        record = Fuser(seeded, threads=threads)(pair, str(out))
+        assert record["error"] is None
+        assert out.read_bytes() == (tmp_path / "1.png").read_bytes()
+
+
 def test_bad_calls_are_one_line_on_the_command_line(tmp_path, capsys, monkeypatch):
     make_pairs(tmp_path, 2)
     monkeypatch.chdir(tmp_path)
