@@ -209,12 +209,18 @@ def test_a_fuser_travels_without_its_network(seeded, tmp_path):
 
 
 def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
+    import torch
+
     [pair] = make_pairs(tmp_path, 1, (160, 210))
-    for threads in (1, 2, 3):
-        out = tmp_path / f"{threads}.png"
-        record = Fuser(seeded, threads=threads)(pair, str(out))
-        assert record["error"] is None
-        assert out.read_bytes() == (tmp_path / "1.png").read_bytes()
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            out = tmp_path / f"{threads}.png"
+            record = Fuser(seeded, threads=threads)(pair, str(out))
+            assert record["error"] is None
+            assert out.read_bytes() == (tmp_path / "1.png").read_bytes()
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_bad_calls_are_one_line_on_the_command_line(tmp_path, capsys, monkeypatch):
