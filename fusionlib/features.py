@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from . import winograd
 from .activity import l1_norm
-from .architecture import CONVOLUTIONS, LAYERS, check_layers, map_shape
+from .architecture import CONVOLUTIONS, LAYERS, Convolution, check_layers, map_shape
 from .config import FusionConfig
 from .errors import InputError
 from .validation import Image, check_choice
@@ -34,6 +35,10 @@ __all__ = [
     "pick_precision",
     "stream_features",
 ]
+
+#: Where Winograd's convolution is faster than oneDNN's: input channels, and 4x4
+#: blocks of a map; measured in benchmarks/README.md.
+WINOGRAD_CHANNELS, WINOGRAD_BLOCKS = 64, 64
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -141,7 +146,9 @@ class Network:
     -----
     A grey image stands for three equal channels, so the three kernels of conv1_1
     are added up beforehand, exactly. Tensors are channels-last, which oneDNN and
-    cuDNN convolve fastest.
+    cuDNN convolve fastest. On the processor, float32 layers of many channels are
+    convolved by :mod:`fusionlib.winograd`, which agrees with the plain convolution to
+    about 1e-5 of a layer's largest value.
     """
 
     def __init__(
@@ -154,12 +161,40 @@ class Network:
             (self._put(weight), self._put(bias))
             for weight, bias in grey_convolutions(weights)
         ]
+        self._transformed: dict[str, torch.Tensor] = {}
 
     def _put(self, array: Image | NDArray[np.float32]) -> torch.Tensor:
         tensor = torch.tensor(array, dtype=self._dtype, device=self.device)
         if tensor.ndim == 4:
             tensor = tensor.contiguous(memory_format=torch.channels_last)
         return tensor
+
+    def _convolve(
+        self,
+        x: torch.Tensor,
+        convolution: Convolution,
+        relu: bool,
+        memory: torch.Tensor | None,
+    ) -> torch.Tensor:
+        weight, bias = self._parameters[CONVOLUTIONS.index(convolution)]
+        if convolution is CONVOLUTIONS[0] and self.device.type == "cpu":
+            x = _convolve_grey(x, weight, bias)
+            return F.relu_(x) if relu else x
+        blocks = x.shape[2] * x.shape[3] // winograd.OUT**2
+        if (
+            self.device.type == "cpu"
+            and self.precision == "fp32"
+            and convolution.inputs >= WINOGRAD_CHANNELS
+            and blocks >= WINOGRAD_BLOCKS
+        ):
+            if convolution.name not in self._transformed:
+                self._transformed[convolution.name] = winograd.transform_kernels(weight)
+            kernels = self._transformed[convolution.name]
+            return winograd.convolve(x, kernels, bias, relu=relu, memory=memory)
+        # fp32 means fp32: on CUDA convolutions would otherwise use TF32.
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            x = F.conv2d(x, weight, bias, padding=1)
+        return F.relu_(x) if relu else x
 
     # As a decorator, inference mode is on only while the generator itself runs.
     @torch.inference_mode()
@@ -183,22 +218,38 @@ class Network:
                 f'{wanted[-1]} with pooling="floor"'
             )
         x = self._put((stack * input_scale)[:, None])
-        block = 1
-        for convolution, parameters in zip(CONVOLUTIONS, self._parameters, strict=True):
+        block, spare = 1, None
+        for convolution in CONVOLUTIONS:
             if convolution.block > block:
-                x = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil")
+                x, spare = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil"), x
                 block = convolution.block
-            # fp32 means fp32: on CUDA convolutions would otherwise use TF32.
-            with torch.backends.cudnn.flags(allow_tf32=False):
-                x = F.conv2d(x, *parameters, padding=1)
             is_wanted = convolution.relu in wanted
-            if is_wanted and before_relu:
+            first = is_wanted and before_relu
+            # Memory goes round: what is no longer needed holds what comes next.
+            x, spare = self._convolve(x, convolution, not first, spare), x
+            if is_wanted:
                 yield convolution.relu, reduce(x)
-            F.relu_(x)
-            if is_wanted and not before_relu:
-                yield convolution.relu, reduce(x)
+            if first:
+                F.relu_(x)
             if convolution.relu == wanted[-1]:
                 return
+
+
+def _convolve_grey(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """Return a 3x3 convolution of one channel, channels-last, as a matrix product.
+
+    torch's own takes five times as long, and its result is not channels-last.
+    """
+    images, _, height, width = x.shape
+    padded = F.pad(x[:, 0], (1, 1, 1, 1))
+    shifted = [
+        padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
+    ]
+    columns = torch.stack(shifted, dim=-1).view(-1, 9)
+    result = torch.addmm(bias, columns, weight.reshape(-1, 9).T)
+    return result.view(images, height, width, -1).permute(0, 3, 1, 2)
 
 
 def stream_features(

@@ -129,7 +129,9 @@ def test_receptive_field_is_what_the_network_sees(seeded, layer, side):
         reduce=lambda x: x[:, :, sample, sample].numpy().copy(),
     )
     seen = next(stream)[1]
-    touched = (seen[:64] != seen[64]).any(axis=1)
+    # More than rounding, which Winograd's convolution spreads over its blocks.
+    change = np.abs(seen[:64] - seen[64]).max(axis=1)
+    touched = change > 1e-5 * change.max()
     assert touched.sum() == side
 
 
