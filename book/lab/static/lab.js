@@ -66,6 +66,7 @@
   ];
   const ITEMS = STAGES.flatMap((stage) => stage.items);
   const EARLY = ["I-0", "I-1", "Ib-0", "Ib-1", "Id-0", "Id-1"];
+  const LATE = ITEMS.map((item) => item.key).filter((key) => !EARLY.includes(key));
   const brief = (key) => named(key).short;
   const named = (key) => ITEMS.find((item) => item.key === key);
 
@@ -437,6 +438,7 @@
     }
     if (!state.layers.length) {
       fail("Switch on at least one layer: without one there is no candidate.");
+      progress("Waiting for a layer", 0);
       return drawn(state, "error");
     }
     fail("");
@@ -457,14 +459,19 @@
       const beforeRelu = state.relu === "before";
       done.summary = await method("fuse", [key, { radius: state.radius, beforeRelu, enabled: state.layers }]);
       Object.assign(done, { fused: how, metrics: null, left: null, right: null });
-      await paintThumbnails(ITEMS.map((item) => item.key).filter((k) => !EARLY.includes(k)));
-      ranges(done.summary.ranges);
+      done.painted = false;
     }
     if (version !== pair.version) return;
     pair.ready = true;
     root.classList.add("lab-has-result");
     await show(state);
     if (late()) return;
+    if (!done.painted) {
+      await paintThumbnails(LATE);
+      ranges(done.summary.ranges);
+      done.painted = true;
+      if (late()) return;
+    }
     if (!done.metrics) {
       progress("N_abf and SSIM", 0.95);
       done.metrics = await method("metrics");
