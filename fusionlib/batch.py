@@ -31,7 +31,7 @@ from ._version import __version__
 from .config import FusionConfig
 from .errors import InputError
 from .files import check_combination, fuse_files
-from .pairing import Pair
+from .pairing import FilePair
 from .validation import check_positive_int
 
 if TYPE_CHECKING:
@@ -118,12 +118,12 @@ class Fuser:
             "weights": {"name": self.weights.name, "sha256": self.weights.sha256},
         }
 
-    def __call__(self, pair: Pair, output: str) -> Record:
+    def __call__(self, pair: FilePair, output: str) -> Record:
         """Fuse one pair of files and return its line of the manifest.
 
         Parameters
         ----------
-        pair : Pair
+        pair : FilePair
             The files.
         output : str
             The fused image.
@@ -148,7 +148,7 @@ class Fuser:
             record["seconds"] = round(time.perf_counter() - start, 6)
             return record
 
-    def _fuse(self, pair: Pair, output: str) -> Record:
+    def _fuse(self, pair: FilePair, output: str) -> Record:
         from .fusion import load_model
 
         if self.threads is not None:
@@ -167,7 +167,7 @@ class Fuser:
         )
 
 
-def describe_pair(pair: Pair, identity: Record) -> Record:
+def describe_pair(pair: FilePair, identity: Record) -> Record:
     """Return the line of a pair that is not done."""
     return {
         "pair": pair.name,
@@ -239,7 +239,7 @@ class Manifest:
             os.close(handle)
         self.records[record["pair"]] = record
 
-    def has_done(self, pair: Pair, identity: Record) -> bool:
+    def has_done(self, pair: FilePair, identity: Record) -> bool:
         """Return whether a pair need not be fused again.
 
         It was done with the same parameters and weights, and neither its inputs nor
@@ -296,7 +296,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _sweep(folder: Path, pairs: Sequence[Pair]) -> None:
+def _sweep(folder: Path, pairs: Sequence[FilePair]) -> None:
     """Remove what a killed worker had not finished writing."""
     names = {pair.name for pair in pairs}
     for path in folder.glob(f".*{SUFFIX}"):
@@ -404,7 +404,7 @@ def connect(
         yield client, None
 
 
-def _work(fuser: Fuser, pair: Pair, output: str) -> Record:
+def _work(fuser: Fuser, pair: FilePair, output: str) -> Record:
     """Fuse one pair on a worker."""
     if fuser.threads is None:
         from distributed import get_worker
@@ -414,7 +414,7 @@ def _work(fuser: Fuser, pair: Pair, output: str) -> Record:
 
 
 def run_batch(
-    pairs: Sequence[Pair],
+    pairs: Sequence[FilePair],
     folder: str | os.PathLike[str],
     fuser: Fuser,
     cluster: Callable[[], contextlib.AbstractContextManager[tuple[Client, int | None]]],
@@ -425,7 +425,7 @@ def run_batch(
 
     Parameters
     ----------
-    pairs : sequence of Pair
+    pairs : sequence of FilePair
         See :func:`fusionlib.pairing.find_pairs`.
     folder : path-like
         Where the fused images and the manifest go; it is made if it is not there.
@@ -476,7 +476,7 @@ def run_batch(
 
 
 def _results(
-    client: Client, fuser: Fuser, todo: Sequence[Pair], folder: Path
+    client: Client, fuser: Fuser, todo: Sequence[FilePair], folder: Path
 ) -> Iterator[Record]:
     """Yield the line of each pair as soon as it is there."""
     from distributed import as_completed
@@ -493,7 +493,7 @@ def _results(
     futures = client.map(
         _work, [shared] * len(todo), absolute, outputs, pure=False, key="fuse"
     )
-    pending: dict[Future, Pair] = dict(zip(futures, todo, strict=True))
+    pending: dict[Future, FilePair] = dict(zip(futures, todo, strict=True))
     del futures
     for future in as_completed(list(pending), raise_errors=False):
         pair = pending.pop(future)

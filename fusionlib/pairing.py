@@ -20,12 +20,12 @@ from typing import NamedTuple
 
 from .errors import InputError
 
-__all__ = ["Pair", "find_pairs"]
+__all__ = ["FilePair", "find_pairs"]
 
 _WILDCARDS = re.compile(r"(\*\*/|(?:[*?]|\[!?\]?[^]/]*\])+)")
 
 
-class Pair(NamedTuple):
+class FilePair(NamedTuple):
     """Two files that show one scene, and what to call the fused image."""
 
     name: str
@@ -43,12 +43,12 @@ class _Key(NamedTuple):
 class _Match(NamedTuple):
     """An attempt to pair two lists of files."""
 
-    pairs: list[Pair]
+    pairs: list[FilePair]
     several: list[tuple[list[str], list[str]]]  # infrared, visible of one key
     alone: tuple[list[str], list[str]]  # infrared, visible
 
 
-def find_pairs(ir_glob: str, vis_glob: str) -> list[Pair]:
+def find_pairs(ir_glob: str, vis_glob: str) -> list[FilePair]:
     """Find files and pair them by name.
 
     Parameters
@@ -59,7 +59,7 @@ def find_pairs(ir_glob: str, vis_glob: str) -> list[Pair]:
 
     Returns
     -------
-    list of Pair
+    list of FilePair
         In the natural order of their names (2 before 10).
 
     Raises
@@ -191,7 +191,7 @@ def _match(ir: Mapping[str, _Key], vis: Mapping[str, _Key]) -> _Match:
     for first, second in groups.values():
         if len(first) == len(second) == 1:
             name = ir[first[0]].text or Path(first[0]).stem
-            match.pairs.append(Pair(name, first[0], second[0]))
+            match.pairs.append(FilePair(name, first[0], second[0]))
         elif first and second:
             match.several.append((first, second))
         else:
@@ -200,9 +200,9 @@ def _match(ir: Mapping[str, _Key], vis: Mapping[str, _Key]) -> _Match:
     return match
 
 
-def _checked(pairs: list[Pair]) -> list[Pair]:
+def _checked(pairs: list[FilePair]) -> list[FilePair]:
     """Make the names fit for files, and refuse those that would be one file."""
-    seen: dict[str, Pair] = {}
+    seen: dict[str, FilePair] = {}
     for pair in pairs:
         name = re.sub(r"[\s/\\:*?\"<>|\x00-\x1f]+", "_", pair.name).strip("_.- ")
         pair = pair._replace(name=name or Path(pair.ir).stem)

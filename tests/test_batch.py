@@ -20,7 +20,7 @@ from fusionlib import FusionConfig
 from fusionlib.batch import ClusterLost, Fuser, Manifest, connect, locked, run_batch
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.pairing import Pair
+from fusionlib.pairing import FilePair
 
 #: Pairs of the test that kills; 200 is the acceptance.
 MANY = int(os.environ.get("FUSIONLIB_BATCH_PAIRS", "24"))
@@ -33,7 +33,7 @@ def make_pairs(folder, count, shape=(48, 64)):
         paths = [str(folder / f"{kind}{k:03d}.png") for kind in ("IR", "VIS")]
         for path in paths:
             Image.fromarray(rng.randint(0, 256, shape).astype(np.uint8)).save(path)
-        pairs.append(Pair(f"{k:03d}", *paths))
+        pairs.append(FilePair(f"{k:03d}", *paths))
     return pairs
 
 
