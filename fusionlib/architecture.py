@@ -21,6 +21,7 @@ __all__ = [
     "layer",
     "map_shape",
     "multiply_adds",
+    "receptive_box",
     "receptive_field",
 ]
 
@@ -162,6 +163,27 @@ def receptive_field(name: str) -> int:
         if convolution is target:
             break
     return size
+
+
+def receptive_box(name: str, row: int, column: int) -> tuple[int, int, int]:
+    """Return the square of pixels that a sample of a layer sees.
+
+    Parameters
+    ----------
+    name : str
+        A layer of :data:`LAYERS`.
+    row, column : int
+        The sample, from 0.
+
+    Returns
+    -------
+    top, left, side : int
+        First row and column, and side, in pixels. Near the border of the image the
+        square reaches over it, where the network sees zeros.
+    """
+    stride, side = layer(name).stride, receptive_field(name)
+    margin = (side - stride) // 2
+    return row * stride - margin, column * stride - margin, side
 
 
 def multiply_adds(height: int, width: int, name: str, channels: int = 1) -> int:

@@ -18,7 +18,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .architecture import CONVOLUTIONS, map_shape, multiply_adds, receptive_field
+from .architecture import (
+    CONVOLUTIONS,
+    map_shape,
+    multiply_adds,
+    receptive_box,
+    receptive_field,
+)
 from .architecture import layer as find_layer
 
 __all__ = [
@@ -315,9 +321,8 @@ def _own_limits(
 
 def _field(name: str, row: int, column: int) -> tuple[int, int, int]:
     """Return first row, first column and side of what the sample over a pixel sees."""
-    stride, side = find_layer(name).stride, receptive_field(name)
-    margin = (side - stride) // 2
-    return row // stride * stride - margin, column // stride * stride - margin, side
+    stride = find_layer(name).stride
+    return receptive_box(name, row // stride, column // stride)
 
 
 def show_receptive_fields(

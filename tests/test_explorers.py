@@ -21,7 +21,7 @@ import fusionlib
 from fusionlib import InputError, explorers, fuse
 from fusionlib.data import Pair
 from fusionlib.explorers import _arithmetic as arithmetic
-from fusionlib.explorers._core import as_pair, fit
+from fusionlib.explorers._core import as_pair, fit, outlined
 from fusionlib.explorers._page import Store, pack
 from fusionlib.fusion import select
 from fusionlib.io import to_uint8
@@ -254,6 +254,41 @@ def test_features_most_active_first_and_the_page_offers_some():
         assert (np.diff(levels[channels]) <= 0).all()
         ordered = [browser.channel({**s, "order": "network"}) for s in states]
         assert ordered == sorted(channels)
+
+
+def test_features_mark_the_brightest_sample_and_what_it_sees():
+    """relu3_1: samples of 4 pixels that see 24, so 10 more on each side."""
+    browser = explorer("features")
+    state = browser.state({"layer": "relu3_1"})
+    (row, column, side), seen = browser.boxes(state)
+    assert (side, seen) == (4, (row - 10, column - 10, 24))
+    plane = browser.maps("visible", "relu3_1")[browser.channel(state)]
+    high, wide = (size // 8 for size in plane.shape)
+    middle = plane[high:-high, wide:-wide]
+    assert plane[row // 4, column // 4] == middle.max()
+    view = browser.compute(state)
+    whole = explorer("decomposition").shape
+    for name, (top, left, size) in (("map", (row, column, 4)), ("detail", seen)):
+        ink = (view.pictures[name] == (255, 209, 102)).all(axis=2)
+        inside = np.zeros(whole, bool)
+        inside[max(top, 0) : top + size, max(left, 0) : left + size] = True
+        assert ink.any()
+        assert not (ink & inside).any()
+
+
+def test_a_line_lies_around_a_square_and_not_in_it():
+    grey = np.full((9, 10), 50, np.uint8)
+    inked = (outlined(grey, (4, 4, 2)) != 50).any(axis=2)
+    expected = np.zeros((9, 10), bool)
+    expected[1:9, 1:9] = True
+    expected[4:6, 4:6] = False
+    np.testing.assert_array_equal(inked, expected)
+    # A square beyond the border leaves the line that is still in the picture.
+    inked = (outlined(grey, (-5, -5, 8)) != 50).any(axis=2)
+    np.testing.assert_array_equal(np.flatnonzero(inked[:, 0]), [3, 4, 5])
+    assert not inked[:3, :3].any()
+    assert (outlined(grey, (20, 0, 4)) == 50).all()
+    assert (outlined(grey, (-20, 0, 4)) == 50).all()
 
 
 def test_decomposition_parts_add_up_to_the_source():

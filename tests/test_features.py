@@ -133,6 +133,8 @@ def test_receptive_field_is_what_the_network_sees(seeded, layer, side):
     change = np.abs(seen[:64] - seen[64]).max(axis=1)
     touched = change > 1e-5 * change.max()
     assert touched.sum() == side
+    corner = architecture.receptive_box(layer, sample, sample)
+    assert corner == (*2 * (np.flatnonzero(touched)[0],), side)
 
 
 def test_cost_of_the_network():

@@ -6,11 +6,14 @@ import numpy as np
 
 from ._arithmetic import Bytes
 
-__all__ = ["DIVERGING", "HEAT", "LAYER_COLOURS", "rgb"]
+__all__ = ["DIVERGING", "HEAT", "LAYER_COLOURS", "MARK", "rgb"]
 
 #: One colour for each layer; apart for colour-blind readers (Okabe and Ito), and
 #: the same as in the figures of the chapters.
 LAYER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+
+#: Marks in a picture, on a black rim that keeps them visible on any ground.
+MARK = "#ffd166"
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

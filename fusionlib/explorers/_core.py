@@ -16,6 +16,7 @@ from ..io import to_uint8
 from ..validation import as_sources
 from ..weights import VGGWeights, load_weights
 from ._arithmetic import Bytes
+from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "enlarge",
     "fit",
     "inner",
+    "outlined",
 ]
 
 #: Pixels up to which a pair goes into a page as it is; larger ones are reduced.
@@ -264,3 +266,29 @@ def inner(maps: Any) -> Any:
     """Return maps without the border, of an eighth of their size on each side."""
     high, wide = (size // 8 for size in maps.shape[-2:])
     return maps[..., high : maps.shape[-2] - high, wide : maps.shape[-1] - wide]
+
+
+def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:
+    """Return a grey picture in colour with a line around a square of pixels.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray, shape (H, W), uint8
+        The picture.
+    box : tuple of int
+        First row, first column and side of the square, which may reach over the
+        picture. Two pixels of line and one of black rim lie outside it, so that its
+        pixels stay as they are. ``static/explorers.js`` does the same.
+    """
+    colour = np.repeat(picture[..., None], 3, axis=2)
+    top, left, side = box
+    inside = colour[
+        max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)
+    ]
+    kept = inside.copy()
+    for rim, ink in ((3, (0, 0, 0)), (2, rgb(MARK))):
+        first, last = top - rim, top + side + rim
+        start, end = left - rim, left + side + rim
+        colour[max(first, 0) : max(last, 0), max(start, 0) : max(end, 0)] = ink
+    inside[...] = kept
+    return colour

@@ -14,6 +14,7 @@ from PIL import Image as PILImage
 from ..errors import InputError
 from ..io import read_image
 from ._arithmetic import Bytes
+from ._colours import MARK, rgb
 from ._controls import Choice, Control, Slider, Switches
 from ._core import Explorer, View
 from ._page import table_row
@@ -22,9 +23,6 @@ __all__ = ["build", "marked", "read_upload"]
 
 #: Widest picture on the screen.
 WIDTH = "min(100%, 640px)"
-
-#: Colour of the square around the chosen pixel.
-MARK = (255, 209, 102)
 
 
 def build(explorer: Explorer) -> Any:
@@ -212,7 +210,7 @@ def marked(picture: Bytes, x: int, y: int) -> Bytes:
     frame = np.zeros(picture.shape[:2], dtype=bool)
     frame[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = True
     frame[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = False
-    drawn[frame] = MARK
+    drawn[frame] = rgb(MARK)
     return drawn
 
 

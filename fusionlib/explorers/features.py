@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..architecture import PAPER_LAYERS, layer, receptive_field
+from ..architecture import PAPER_LAYERS, layer, receptive_box, receptive_field
 from ..decomposition import decompose
 from ..features import feature_maps
 from ..io import to_uint8
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, book_build, enlarge, inner
+from ._core import Explorer, Picture, View, book_build, enlarge, inner, outlined
 from ._page import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
@@ -57,18 +57,21 @@ class FeatureBrowser(Explorer):
     title = "What the network sees"
     how = (
         "Choose a layer and walk through its channels. Each lights up where its "
-        "pattern is found; many stay dark."
+        "pattern is found; many stay dark. The square in the source is what the "
+        "brightest sample of the map sees."
     )
     head = ("This channel", "")
     pictures = (
         Picture(
             "detail",
-            f"What the network gets: the detail content (×\u00a0{GAIN}).",
-            "Detail content of the chosen source",
+            f"What the network gets: the detail content (×\u00a0{GAIN}), and the "
+            "receptive field of the sample marked in the map.",
+            "Detail content of the chosen source, a receptive field marked",
         ),
         Picture(
             "map",
-            "The channel, from its smallest value (black) to its largest (white).",
+            "The channel, from its smallest value (black) to its largest (white); "
+            "marked: the brightest sample away from the border.",
             "Feature map of the chosen channel, each sample drawn as a square",
         ),
     )
@@ -133,8 +136,9 @@ class FeatureBrowser(Explorer):
     def compute(self, state: State) -> View:
         source, name = state["source"], state["layer"]
         channel, stride = self.channel(state), layer(name).stride
-        picture = enlarge(self.shown(state), stride, self.shape)
-        detail = _grey(self.details[source])
+        sample, seen = self.boxes(state)
+        picture = outlined(enlarge(self.shown(state), stride, self.shape), sample)
+        detail = outlined(_grey(self.details[source]), seen)
         plane, levels = self.maps(source, name)[channel], self.levels(source, name)
         order = np.argsort(-levels, kind="stable")
         rank = int(np.flatnonzero(order == channel)[0])
@@ -174,16 +178,28 @@ class FeatureBrowser(Explorer):
         low, high = (float(x) for x in np.quantile(inner(plane), [0.001, 0.999]))
         return to_uint8((plane - low) / max(high - low, 1e-12))
 
+    def boxes(self, state: State) -> tuple[tuple[int, int, int], ...]:
+        """Return the brightest sample and what it sees: top, left and side of both."""
+        name = state["layer"]
+        plane = self.maps(state["source"], name)[self.channel(state)]
+        middle = inner(plane)
+        row, column = np.unravel_index(int(middle.argmax()), middle.shape)
+        row, column = int(row) + plane.shape[0] // 8, int(column) + plane.shape[1] // 8
+        stride = layer(name).stride
+        return (row * stride, column * stride, stride), receptive_box(name, row, column)
+
     def page(self) -> dict[str, Any]:
         store = Store(self.controls)  # type: ignore[arg-type]
         for state in store.states():
             source, name = state["source"], state["layer"]
             view = self.compute(state)
             key = source, name, self.channel(state)
-            store.add_frame("detail", source, view.pictures["detail"])
+            store.add_frame("detail", source, _grey(self.details[source]))
             store.add_frame("map", key, self.shown(state), layer(name).stride)
+            for part, box in zip(("map", "detail"), self.boxes(state), strict=True):
+                store.add(f"{part} box", box, lambda x: x, box)
             store.add_texts(view)
-        frames = [{"name": n, "part": n} for n in ("detail", "map")]
+        frames = [{"name": n, "part": n, "box": f"{n} box"} for n in ("detail", "map")]
         return {"store": store.as_dict(), "frames": frames}
 
 

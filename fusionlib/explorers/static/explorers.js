@@ -228,6 +228,18 @@
     return (name) => items[name] && items[name][index[name][k]];
   }
 
+  /* A line around a square of pixels, as _core.outlined draws it. */
+  function outline(context, [top, left, side]) {
+    for (const [rim, wide, ink] of [[3, 1, "#000000"], [2, 2, "#ffd166"]]) {
+      const long = side + 2 * rim, end = side + rim - wide;
+      context.fillStyle = ink;
+      context.fillRect(left - rim, top - rim, long, wide);
+      context.fillRect(left - rim, top + end, long, wide);
+      context.fillRect(left - rim, top - rim, wide, long);
+      context.fillRect(left + end, top - rim, wide, long);
+    }
+  }
+
   /* Everything precomputed: decomposition, features, activity. */
   kinds.frames = async (ex) => {
     return async (state, current) => {
@@ -245,6 +257,7 @@
         };
         if (frame.part) {
           put(frame.part);
+          if (frame.box) outline(context, get(frame.box));
           continue;
         }
         put(frame.right);
