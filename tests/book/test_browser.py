@@ -32,9 +32,48 @@ def test_pages_open_without_a_complaint(name, visit, addresses):
         )
         assert page.locator("mjx-merror").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT_OFF) == []
         theme = page.evaluate("document.documentElement.dataset.theme")
         assert theme == ("dark" if dark else "light")
         assert seen.problems == []
+
+
+#: Formulas whose beginning no scrolling can reach.
+CUT_OFF = """() => [...document.querySelectorAll('div.math')].filter((e) => {
+    const left = e.getBoundingClientRect().left - 1;
+    return [...e.querySelectorAll('mjx-container, mjx-mtable')].some(
+        (part) => part.getBoundingClientRect().left < left);
+}).map((e) => e.textContent)"""
+
+
+def test_figures_keep_their_colours_in_the_dark_and_can_be_seen_alone(visit, addresses):
+    """The theme's contrast swallowed weak detail, and opposite signs looked alike."""
+    name = "notebooks/03_activity_maps.html"
+    page = visit(f"{addresses['file']}/{name}", dark=True).page
+    figures = page.locator("article figure img")
+    assert figures.count() > 3
+    for k in range(figures.count()):
+        style = figures.nth(k).evaluate(
+            "e => [getComputedStyle(e).filter, getComputedStyle(e).padding]"
+        )
+        assert "contrast" not in style[0]
+        assert style[1] == "0px"
+        link = figures.nth(k).locator("xpath=..")
+        assert link.get_attribute("href") == figures.nth(k).evaluate("e => e.src")
+
+
+def test_prints_are_light_and_unfolded(visit, addresses):
+    name = "notebooks/05_max_selection.html"
+    page = visit(f"{addresses['file']}/{name}", dark=True).page
+    state = """() => [document.documentElement.dataset.theme,
+        document.querySelectorAll('details:not([open])').length]"""
+    before = page.evaluate(state)
+    assert before[0] == "dark"
+    assert before[1] > 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(state) == ["light", 0]
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(state) == before
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
