@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from . import winograd
 from .activity import l1_norm
-from .architecture import CONVOLUTIONS, LAYERS, Convolution, check_layers, map_shape
+from .architecture import (
+    CONVOLUTIONS,
+    LAYERS,
+    Convolution,
+    check_layers,
+    layer,
+    map_shape,
+)
 from .config import FusionConfig
 from .errors import InputError
 from .validation import Image, check_choice
@@ -39,6 +46,9 @@ __all__ = [
 #: Where Winograd's convolution is faster than oneDNN's: input channels, and 4x4
 #: blocks of a map; measured in benchmarks/README.md.
 WINOGRAD_CHANNELS, WINOGRAD_BLOCKS = 64, 64
+
+#: Features of block 1 that are held at once when it runs in bands of rows.
+BAND = 2**22
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -173,12 +183,15 @@ class Network:
         self,
         x: torch.Tensor,
         convolution: Convolution,
+        *,
         relu: bool,
-        memory: torch.Tensor | None,
+        pad_rows: bool = True,
+        memory: torch.Tensor | None = None,
+        scratch: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         weight, bias = self._parameters[CONVOLUTIONS.index(convolution)]
         if convolution is CONVOLUTIONS[0] and self.device.type == "cpu":
-            x = _convolve_grey(x, weight, bias)
+            x = _convolve_grey(x, weight, bias, pad_rows)
             return F.relu_(x) if relu else x
         blocks = x.shape[2] * x.shape[3] // winograd.OUT**2
         if (
@@ -190,11 +203,74 @@ class Network:
             if convolution.name not in self._transformed:
                 self._transformed[convolution.name] = winograd.transform_kernels(weight)
             kernels = self._transformed[convolution.name]
-            return winograd.convolve(x, kernels, bias, relu=relu, memory=memory)
+            return winograd.convolve(
+                x,
+                kernels,
+                bias,
+                relu=relu,
+                pad_rows=pad_rows,
+                memory=memory,
+                scratch=scratch,
+            )
         # fp32 means fp32: on CUDA convolutions would otherwise use TF32.
         with torch.backends.cudnn.flags(allow_tf32=False):
-            x = F.conv2d(x, weight, bias, padding=1)
+            x = F.conv2d(x, weight, bias, padding=(int(pad_rows), 1))
         return F.relu_(x) if relu else x
+
+    def _block_by_rows(
+        self,
+        x: torch.Tensor,
+        block: int,
+        wanted: Sequence[str],
+        reduce: Callable[[torch.Tensor], Any],
+        before_relu: bool,
+        pooling: str,
+    ) -> tuple[dict[str, Any], torch.Tensor]:
+        """Run block 1 or 2 in bands of rows: whole, their features fill the memory.
+
+        Returns the reduced features of its wanted layers, and the next block's input.
+        """
+        first, second = (c for c in CONVOLUTIONS if c.block == block)
+        images, _, height, width = x.shape
+        extra = 1 if pooling == "ceil" else 0
+        rows, columns = (height + extra) // 2, (width + extra) // 2
+        pooled = x.new_empty(images, rows, columns, second.outputs).permute(0, 3, 1, 2)
+        bands: dict[str, list[Any]] = {}
+        # Memory of the last band that the next one takes over, by convolution.
+        spare: dict[str, torch.Tensor] = {}
+        scratch: dict[str, list[torch.Tensor]] = {first.name: [], second.name: []}
+        step = max(16, BAND // (images * width * second.outputs) // 4 * 4)
+        for top in range(0, height, step):
+            bottom = min(top + step, height)
+            above, below = min(top, 2), min(height - bottom, 2)
+            y = x[:, :, top - above : bottom + below]
+            if above + below < 4:
+                y = F.pad(y, (0, 0, 2 - above, 2 - below))
+            for convolution in (first, second):
+                is_wanted = convolution.relu in wanted
+                before = is_wanted and before_relu
+                y = self._convolve(
+                    y,
+                    convolution,
+                    relu=not before,
+                    pad_rows=False,
+                    memory=spare.get(convolution.name),
+                    scratch=scratch[convolution.name],
+                )
+                spare[convolution.name] = inner = y
+                if convolution is first:
+                    inner = y[:, :, 1:-1]
+                    # Beyond the image features are zero, not those of zeros.
+                    y[:, :, : int(top == 0)] = 0
+                    y[:, :, y.shape[2] - int(bottom == height) :] = 0
+                if is_wanted:
+                    bands.setdefault(convolution.relu, []).append(reduce(inner))
+                if before:
+                    F.relu_(y)
+            part = pooled[:, :, top // 2 : -(-bottom // 2)]
+            if part.shape[2]:
+                part.copy_(F.max_pool2d(y, 2, 2, ceil_mode=pooling == "ceil"))
+        return {k: np.concatenate(v, axis=-2) for k, v in bands.items()}, pooled
 
     # As a decorator, inference mode is on only while the generator itself runs.
     @torch.inference_mode()
@@ -207,8 +283,13 @@ class Network:
         before_relu: bool = False,
         input_scale: float = 1.0,
         pooling: str = "ceil",
+        by_rows: bool = False,
     ) -> Iterator[tuple[str, Any]]:
-        """Run the network; see :func:`stream_features`."""
+        """Run the network; see :func:`stream_features`.
+
+        With ``by_rows``, ``reduce`` may be called with bands of rows, and the arrays
+        that it returns are joined along their last axis but one.
+        """
         wanted = check_layers(list(layers))
         stack = np.stack([np.asarray(detail) for detail in details])
         height, width = stack.shape[1:]
@@ -219,14 +300,21 @@ class Network:
             )
         x = self._put((stack * input_scale)[:, None])
         block, spare = 1, None
-        for convolution in CONVOLUTIONS:
+        while by_rows and block < min(3, layer(wanted[-1]).block):
+            maps, x = self._block_by_rows(
+                x, block, wanted, reduce, before_relu, pooling
+            )
+            yield from maps.items()
+            block += 1
+        for convolution in (c for c in CONVOLUTIONS if c.block >= block):
             if convolution.block > block:
                 x, spare = F.max_pool2d(x, 2, 2, ceil_mode=pooling == "ceil"), x
                 block = convolution.block
             is_wanted = convolution.relu in wanted
             first = is_wanted and before_relu
             # Memory goes round: what is no longer needed holds what comes next.
-            x, spare = self._convolve(x, convolution, not first, spare), x
+            y = self._convolve(x, convolution, relu=not first, memory=spare)
+            x, spare = y, x
             if is_wanted:
                 yield convolution.relu, reduce(x)
             if first:
@@ -236,14 +324,15 @@ class Network:
 
 
 def _convolve_grey(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, pad_rows: bool = True
 ) -> torch.Tensor:
     """Return a 3x3 convolution of one channel, channels-last, as a matrix product.
 
     torch's own takes five times as long, and its result is not channels-last.
     """
-    images, _, height, width = x.shape
-    padded = F.pad(x[:, 0], (1, 1, 1, 1))
+    rows = int(pad_rows)
+    padded = F.pad(x[:, 0], (1, 1, rows, rows))
+    images, height, width = padded.shape[0], padded.shape[1] - 2, x.shape[3]
     shifted = [
         padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
     ]
@@ -341,6 +430,7 @@ def activities(
         before_relu=config.before_relu,
         input_scale=config.input_scale,
         pooling=config.pooling,
+        by_rows=True,
     )
 
 

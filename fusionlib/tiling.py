@@ -51,11 +51,11 @@ GRID = 8
 SMALLEST_TILE = 256
 
 #: What Python with its libraries takes before any image is read, in bytes.
-LIBRARIES = 450_000_000
+LIBRARIES = 500_000_000
 
 #: Peak bytes per pixel of a tile with its halo, whatever the number of sources:
-#: input and output of conv1_2, 64 channels of 4 bytes each, and some scratch.
-BYTES_PER_PIXEL = 640
+#: block 1's pooled features, two maps of block 3, and what the allocator keeps.
+BYTES_PER_PIXEL = 280
 
 
 class Tile(NamedTuple):
@@ -175,7 +175,9 @@ def plan_tile(
             f"max_memory: {max_memory / 1e9:.2g} GB are too little for "
             f"{shape[0]}x{shape[1]} pixels, at least {least / 1e9:.2g} GB are needed"
         )
-    return min(side, longest)
+    # Tiles of one size: a narrow last one is mostly halo.
+    count = math.ceil(longest / side) if side > 0 else 1
+    return GRID * math.ceil(longest / count / GRID)
 
 
 def fuse_large(
@@ -185,7 +187,7 @@ def fuse_large(
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     tile: int | None = None,
-    max_memory: str | int = "1.4GB",
+    max_memory: str | int = "1.45GB",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """Fuse large images in little memory, tile by tile.

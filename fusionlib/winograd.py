@@ -69,9 +69,11 @@ def convolve(
     bias: torch.Tensor,
     *,
     relu: bool = False,
+    pad_rows: bool = True,
     memory: torch.Tensor | None = None,
+    scratch: list[torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Return the 3x3 convolution with zero padding of one, float32 on the processor.
+    """Return the 3x3 convolution with zeros around the image, float32 on the processor.
 
     Parameters
     ----------
@@ -83,32 +85,46 @@ def convolve(
         Added to every sample.
     relu : bool, optional
         Clip the result at zero.
+    pad_rows : bool, optional
+        False if x is a band of rows with its neighbours above and below already: the
+        result has two rows less.
     memory : torch.Tensor, optional
         A tensor that is no longer needed: the result takes its place if it fits.
         Fresh memory costs as much as a tenth of the convolution.
+    scratch : list, optional
+        Working memory, filled here and used again by the next call with it.
 
     Returns
     -------
-    torch.Tensor, shape (K, outputs, H, W)
+    torch.Tensor, shape (K, outputs, H, W) or (K, outputs, H - 2, W)
         Channels-last. Equal to ``torch.nn.functional.conv2d`` but for rounding:
         about 1e-5 of the largest value.
     """
     x = x.permute(0, 2, 3, 1)
     images, height, width, inputs = x.shape
+    above = 1 if pad_rows else 0
+    height -= 2 - 2 * above
     outputs = kernels.shape[2]
     across, down = -(-width // OUT), -(-height // OUT)
     rows = min(down, max(1, BLOCKS // across))
     result = _place(memory, x, (images, down * OUT, across * OUT, outputs))
     # One strip: padded input, half and wholly transformed, product, half back.
-    strip = x.new_zeros(rows * OUT + 2, across * OUT + 2, inputs)
-    half = x.new_empty(IN, rows, across * OUT + 2, inputs)
-    spectrum = x.new_empty(IN, IN, rows, across, inputs)
-    product = x.new_empty(IN * IN, rows * across, outputs)
-    back = x.new_empty(OUT, IN, rows, across, outputs)
+    shapes = (
+        (rows * OUT + 2, across * OUT + 2, inputs),
+        (IN, rows, across * OUT + 2, inputs),
+        (IN, IN, rows, across, inputs),
+        (IN * IN, rows * across, outputs),
+        (OUT, IN, rows, across, outputs),
+    )
+    if scratch is None or [tuple(part.shape) for part in scratch] != list(shapes):
+        scratch = [] if scratch is None else scratch
+        scratch[:] = [x.new_zeros(shape) for shape in shapes]
+    strip, half, spectrum, product, back = scratch
+    strip[:, width + 1 :] = 0
     for image, target in zip(x, result, strict=True):
         for first in range(0, down, rows):
             n = min(rows, down - first)
-            _cut(image, first * OUT - 1, strip[: n * OUT + 2])
+            _cut(image, first * OUT - above, strip[: n * OUT + 2])
             lines = [strip[i : i + OUT * n - 3 : OUT] for i in range(IN)]
             _to_spectrum(lines, half[:, :n])
             columns = [half[:, :n, j : j + OUT * across - 3 : OUT] for j in range(IN)]
@@ -144,7 +160,7 @@ def _cut(image: torch.Tensor, start: int, strip: torch.Tensor) -> None:
     height, width = image.shape[:2]
     top, bottom = max(start, 0), min(start + len(strip), height)
     strip[: top - start] = 0
-    strip[bottom - start :] = 0
+    strip[bottom - start :] = 0  # strips are used again
     strip[top - start : bottom - start, 1 : width + 1] = image[top:bottom]
 
 

@@ -1,0 +1,333 @@
+"""Time and memory of fusing, against a plain port and against the arithmetic.
+
+One run, one machine: ours and the plain port of `naive.py` in turn, next to the rate
+at which this machine multiplies matrices, which no direct convolution can beat. Peak
+memory is that of a process of its own. Then what the time depends on: pixels, sources,
+pairs; and the metrics, baselines and explorers.
+
+    python benchmarks/bench_fusion.py [--quick] [--json FILE] [--book]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import naive  # noqa: E402
+from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
+from fusionlib import FusionConfig, baselines, fuse, metrics  # noqa: E402
+from fusionlib.architecture import multiply_adds  # noqa: E402
+from fusionlib.cli.options import table  # noqa: E402
+from fusionlib.features import pick_precision  # noqa: E402
+from fusionlib.fusion import load_model  # noqa: E402
+from fusionlib.io import atomic_path  # noqa: E402
+from fusionlib.scenes import render_scene  # noqa: E402
+from fusionlib.tiling import fuse_large  # noqa: E402
+from fusionlib.weights import load_weights  # noqa: E402
+
+#: Height and width.
+SIZES = ((256, 320), (480, 640), (1080, 1920))
+AREAS = ((480, 640), (1024, 1024), (2048, 2048), (4096, 4096))
+QUICK_SIZES = SIZES[:2]
+QUICK_AREAS = ((480, 640), (1024, 1024))
+
+
+def sources(shape: tuple[int, int], count: int = 2) -> list[Any]:
+    """Return grey images of a size: a scene repeated, with noise on 8-bit levels."""
+    scene = render_scene("street")
+    rng = np.random.RandomState(0)
+    images = []
+    for k in range(count):
+        image = (scene.infrared, scene.visible)[k % 2]
+        times = [-(-n // m) for n, m in zip(shape, image.shape, strict=True)]
+        image = np.tile(image, times)[: shape[0], : shape[1]]
+        noisy = image + rng.normal(0, 0.01, shape)
+        images.append(np.rint(255 * np.clip(noisy, 0, 1)).astype(np.uint8))
+    return images
+
+
+def product_rate(kind: torch.dtype, side: int = 2048) -> float:
+    """Return how many multiply-adds per second a matrix product reaches."""
+    a, b = (torch.randn(side, side).to(kind) for _ in range(2))
+    return side**3 / seconds(lambda: a @ b, 5)
+
+
+def precisions() -> list[str]:
+    """Return the arithmetics that this processor has in hardware."""
+    bf16 = pick_precision("auto", torch.device("cpu")) == "bf16"
+    return ["fp32", "bf16"] if bf16 else ["fp32"]
+
+
+def compare(shape: tuple[int, int], rates: dict[str, float]) -> dict[str, Any]:
+    """Measure ours and the plain port on one size, in turn."""
+    pair = [image / 255 for image in sources(shape)]
+    weights = load_weights("seeded")
+    network = naive.load_network(weights)
+    row: dict[str, Any] = {"height": shape[0], "width": shape[1], "naive_s": np.inf}
+    work = 2 * multiply_adds(*shape, "relu4_1")
+    for precision in precisions():
+        row[precision] = {"s": np.inf, "floor_s": work / rates[precision]}
+    images = {}
+    for _ in range(1 if shape[0] > 1000 else 3):
+        start = time.perf_counter()
+        plain = naive.fuse(*pair, network)
+        row["naive_s"] = min(row["naive_s"], time.perf_counter() - start)
+        for precision in precisions():
+            config = FusionConfig(precision=precision)
+            start = time.perf_counter()
+            result = fuse(pair, config=config, weights=weights)
+            took = time.perf_counter() - start
+            images[precision] = result.image
+            if took < row[precision]["s"]:
+                steps = result.provenance["seconds"]
+                row[precision] |= {"s": took, "network_s": steps["features"]}
+    for precision, image in images.items():
+        ours = row[precision]
+        ours["psnr_db"] = float(-10 * np.log10(np.mean((image - plain) ** 2)))
+        ours["times_faster"] = row["naive_s"] / ours["s"]
+        ours["network_over_floor"] = ours["network_s"] / ours["floor_s"]
+        ours["outside_network"] = 1 - ours["network_s"] / ours["s"]
+    return row
+
+
+def child(what: str, height: int, width: int, folder: str) -> None:
+    """Fuse one pair and print time and peak memory; runs in a process of its own."""
+    pair = sources((height, width))
+    start = time.perf_counter()
+    if what == "naive":
+        network = naive.load_network(load_weights("seeded"))
+        image = naive.fuse(pair[0] / 255, pair[1] / 255, network)
+        image = np.floor(255 * image + 0.5).astype(np.uint8)
+    elif what == "fuse":
+        image = fuse([p / 255 for p in pair], weights="seeded").image
+        image = np.floor(255 * image + 0.5).astype(np.uint8)
+    else:
+        image, _ = fuse_large(pair, weights="seeded")
+    took = time.perf_counter() - start
+    np.save(Path(folder) / what, image)
+    # MB are 10^6 bytes here.
+    peak = peak_memory() * 2**20 / 1e6
+    print(json.dumps({"s": took, "peak_mb": peak}))
+
+
+def in_child(what: str, shape: tuple[int, int], folder: str) -> dict[str, float]:
+    """Return what :func:`child` measures."""
+    call = f"bench_fusion.child({what!r}, {shape[0]}, {shape[1]}, {folder!r})"
+    paths = [str(ROOT), str(ROOT / "benchmarks")]
+    code = f"import sys; sys.path[:0] = {paths!r}; import bench_fusion; {call}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def memory(shapes: Any) -> list[dict[str, Any]]:
+    """Return peak memory by size and program, and whether tiles change the image."""
+    rows = []
+    for shape in shapes:
+        with tempfile.TemporaryDirectory() as folder:
+            row: dict[str, Any] = {"height": shape[0], "width": shape[1]}
+            for what in ("naive", "fuse", "fuse_large"):
+                row[what] = in_child(what, shape, folder)
+            whole, tiled, plain = (
+                np.load(Path(folder) / f"{what}.npy").astype(int)
+                for what in ("fuse", "fuse_large", "naive")
+            )
+            row["pixels_tiled_differs"] = int((whole != tiled).sum())
+            row["pixels_naive_differs"] = int((whole != plain).sum())
+        rows.append(row)
+    return rows
+
+
+def scaling(areas: Any) -> dict[str, Any]:
+    """Return time and peak memory over the area, and the exponent of the time."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for shape in areas:
+            runs = [in_child("fuse_large", shape, folder) for _ in range(2)]
+            row = {"height": shape[0], "width": shape[1]}
+            rows.append(row | min(runs, key=lambda run: run["s"]))
+    area = np.log([row["height"] * row["width"] for row in rows])
+    exponent = np.polyfit(area, np.log([row["s"] for row in rows]), 1)[0]
+    return {"rows": rows, "exponent": float(exponent)}
+
+
+def over_sources(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
+    """Return time by the number of sources."""
+    images = [image / 255 for image in sources(shape, 6)]
+    return [
+        {"sources": k, "s": seconds(lambda k=k: fuse(images[:k], weights=model), 3)}
+        for k in (2, 3, 4, 6)
+    ]
+
+
+def over_pairs(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
+    """Return time by the number of pairs, with the network loaded once."""
+    pair = [image / 255 for image in sources(shape)]
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            fuse(pair, weights=model)
+
+    return [{"pairs": n, "s": seconds(lambda n=n: run(n), 2)} for n in (1, 2, 4, 8)]
+
+
+def frames() -> dict[str, float]:
+    """Return the time of one new picture of each explorer, in seconds."""
+    from tests.explorers_small import MAKERS
+
+    found = {}
+    for kind, make in MAKERS.items():
+        explorer = make("street")
+        explorer.view()
+        control = explorer.controls[0]
+        states = [{control.name: value} for value in control.values[:8]]
+        found[kind] = seconds(lambda e=explorer, s=states: [e.view(x) for x in s], 2)
+        found[kind] /= len(states)
+    return found
+
+
+def run(quick: bool, book: bool) -> dict[str, Any]:
+    """Measure everything."""
+    rates = {"fp32": product_rate(torch.float32)}
+    if "bf16" in precisions():
+        rates["bf16"] = product_rate(torch.bfloat16)
+    model = load_model("seeded", "cpu", "auto")
+    small, middle = (256, 320), (576, 768)
+    pair = [image / 255 for image in sources(small)]
+    scene = [image / 255 for image in sources(middle)]
+    fused = np.mean(scene, axis=0)
+    fuse(pair, weights=model)
+    methods = {
+        name: seconds(lambda m=method: m(*pair), 1)
+        for name, method in baselines.METHODS.items()
+        if not (quick and method.seconds > 1)
+    }
+    record: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "machine": {
+            "processor": processor(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "load": os.getloadavg()[0],
+            "rates": rates,
+        },
+        "weights": "seeded",
+        "data": "scene street, tiled, with noise",
+        "sizes": [compare(s, rates) for s in (QUICK_SIZES if quick else SIZES)],
+        "memory": memory(QUICK_SIZES if quick else SIZES),
+        "area": scaling(QUICK_AREAS if quick else AREAS),
+        "sources": over_sources(model, small),
+        "pairs": over_pairs(model, small),
+        "metrics_s": {
+            name: seconds(lambda n=name: metrics.evaluate(fused, scene, metrics=[n]), 2)
+            for name in metrics.METRICS
+        },
+        "baselines_s": methods,
+        "explorers_s": frames(),
+    }
+    if book:
+        start = time.perf_counter()
+        subprocess.run(["make", "book"], cwd=ROOT, check=True, capture_output=True)
+        record["book_s"] = time.perf_counter() - start
+    record["machine"]["load_after"] = os.getloadavg()[0]
+    return record
+
+
+def processor() -> str:
+    """Return the processor's name and what it multiplies with."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        name = next((x.split(":")[1] for x in lines if "model name" in x), name)
+    return f"{name.strip()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def report(record: dict[str, Any]) -> str:
+    """Return the numbers as text."""
+    rates = record["machine"]["rates"]
+    lines = [
+        f"{record['machine']['processor']}, {record['machine']['threads']} threads",
+        ", ".join(f"{k} {v / 1e9:.0f}e9 multiply-adds/s" for k, v in rates.items()),
+    ]
+    header = (
+        "SIZE", "ARITHMETIC", "PORT s", "OURS s", "RATIO", "NETWORK s", "FLOOR s",
+        "NET/FLOOR", "OUTSIDE", "PSNR dB",
+    )  # fmt: skip
+    rows = [
+        (
+            f"{row['width']}x{row['height']}", name, f"{row['naive_s']:.2f}",
+            f"{row[name]['s']:.3f}", f"{row[name]['times_faster']:.2f}",
+            f"{row[name]['network_s']:.3f}", f"{row[name]['floor_s']:.3f}",
+            f"{row[name]['network_over_floor']:.2f}",
+            f"{100 * row[name]['outside_network']:.1f}%",
+            f"{row[name]['psnr_db']:.0f}",
+        )
+        for row in record["sizes"]
+        for name in rates
+    ]  # fmt: skip
+    lines.append(table(header, rows))
+    header = ("SIZE", "PORT MB", "OURS MB", "OURS IN TILES MB", "PIXELS NOT EQUAL")
+    rows = [
+        (
+            f"{row['width']}x{row['height']}",
+            *(f"{row[k]['peak_mb']:.0f}" for k in ("naive", "fuse", "fuse_large")),
+            f"{row['pixels_tiled_differs']}, port {row['pixels_naive_differs']}",
+        )
+        for row in record["memory"]
+    ]
+    lines.append(table(header, rows))
+    rows = [
+        (
+            f"{row['width']}x{row['height']}", f"{row['s']:.2f}",
+            f"{1e6 * row['s'] / (row['width'] * row['height']):.2f}",
+            f"{row['peak_mb']:.0f}",
+        )
+        for row in record["area"]["rows"]
+    ]  # fmt: skip
+    lines.append(table(("IN TILES", "s", "us/PIXEL", "PEAK MB"), rows))
+    lines.append(f"exponent of time over area: {record['area']['exponent']:.3f}")
+    for key in ("sources", "pairs"):
+        text = ", ".join(f"{row[key]}: {row['s']:.2f} s" for row in record[key])
+        lines.append(f"number of {key}: {text}")
+    for key in ("metrics_s", "baselines_s", "explorers_s"):
+        text = ", ".join(f"{k} {v:.3f}" for k, v in record[key].items())
+        lines.append(f"{key.removesuffix('_s')}, seconds: {text}")
+    if "book_s" in record:
+        lines.append(f"make book: {record['book_s']:.0f} s")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes only")
+    parser.add_argument("--book", action="store_true", help="time make book too")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there")
+    arguments = parser.parse_args()
+    record = run(arguments.quick, arguments.book)
+    print(report(record))
+    if arguments.json:
+        with atomic_path(Path(arguments.json)) as path:
+            Path(path).write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
