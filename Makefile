@@ -54,8 +54,8 @@ data: $(STAMP) ## download the 21 real pairs and the Oxford weights
 	$(BIN)/fusionlib data fetch
 	$(BIN)/fusionlib weights fetch oxford
 
-bench: $(STAMP) ## run the benchmarks
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## measure the speed and write the numbers of the book's page
+	$(BIN)/python benchmarks/bench_fusion.py --book --json book/results/benchmark.json
 
 clean: ## remove everything that was built, the environment included
 	rm -rf $(VENV) book/_build book/lab/_build book/lab/node_modules .jupyter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

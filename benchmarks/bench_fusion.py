@@ -189,6 +189,7 @@ def over_pairs(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
 
 def frames() -> dict[str, float]:
     """Return the time of one new picture of each explorer, in seconds."""
+    from fusionlib.explorers._controls import Switches
     from tests.explorers_small import MAKERS
 
     found = {}
@@ -196,7 +197,8 @@ def frames() -> dict[str, float]:
         explorer = make("street")
         explorer.view()
         control = explorer.controls[0]
-        states = [{control.name: value} for value in control.values[:8]]
+        many = isinstance(control, Switches)
+        states = [{control.name: (v,) if many else v} for v in control.values[:8]]
         found[kind] = seconds(lambda e=explorer, s=states: [e.view(x) for x in s], 2)
         found[kind] /= len(states)
     return found
@@ -214,7 +216,7 @@ def run(quick: bool, book: bool) -> dict[str, Any]:
     fused = np.mean(scene, axis=0)
     fuse(pair, weights=model)
     methods = {
-        name: seconds(lambda m=method: m(*pair), 1)
+        name: seconds(lambda m=method: m.function(pair), 1)
         for name, method in baselines.METHODS.items()
         if not (quick and method.seconds > 1)
     }

@@ -1,0 +1,154 @@
+"""Tables and figure of the book's page on speed, from what `make bench` wrote.
+
+Imports matplotlib when a figure is asked for, and measures nothing itself: that is
+``benchmarks/bench_fusion.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["area", "machine", "memory", "others", "show_scaling", "sizes"]
+
+Record = Mapping[str, Any]
+
+
+def machine(record: Record) -> str:
+    """Return one sentence on where and with what a record was measured."""
+    where = record["machine"]
+    rates = " and ".join(
+        f"{rate / 1e9:.0f} billion multiply-adds a second in {name}"
+        for name, rate in where["rates"].items()
+    )
+    return (
+        f"Measured on {record['date']} on {where['processor']}, {where['threads']} "
+        f"threads, torch {where['torch']}, which multiplies matrices at {rates}. "
+        f"Weights: {record['weights']}. Images: {record['data']}."
+    )
+
+
+def sizes(record: Record) -> str:
+    """Return the table of ours against the plain port and the floor."""
+    header = (
+        "Size", "Arithmetic", "Port, s", "Ours, s", "Times faster", "Network, s",
+        "Network / floor", "Outside the network", "PSNR to the port, dB",
+    )  # fmt: skip
+    rows = [
+        (
+            _size(row),
+            name,
+            f"{row['naive_s']:.2f}",
+            f"{row[name]['s']:.2f}",
+            f"{row[name]['times_faster']:.1f}",
+            f"{row[name]['network_s']:.2f}",
+            f"{row[name]['network_over_floor']:.2f}",
+            f"{100 * row[name]['outside_network']:.0f} %",
+            f"{row[name]['psnr_db']:.0f}",
+        )
+        for row in record["sizes"]
+        for name in record["machine"]["rates"]
+    ]
+    return _table(header, rows)
+
+
+def memory(record: Record) -> str:
+    """Return the table of peak memory."""
+    header = ("Size", "Port, MB", "Ours, MB", "In tiles, MB", "Pixels changed by tiles")
+    rows = [
+        (
+            _size(row),
+            *(f"{row[name]['peak_mb']:.0f}" for name in ("naive", "fuse")),
+            f"{row['fuse_large']['peak_mb']:.0f}",
+            str(row["pixels_tiled_differs"]),
+        )
+        for row in record["memory"]
+    ]
+    return _table(header, rows)
+
+
+def area(record: Record) -> str:
+    """Return the table of time and memory over the size, in tiles."""
+    header = ("Size", "Megapixels", "Seconds", "Microseconds a pixel", "Peak, MB")
+    rows = [
+        (
+            _size(row),
+            f"{_pixels(row) / 1e6:.2f}",
+            f"{row['s']:.2f}",
+            f"{1e6 * row['s'] / _pixels(row):.2f}",
+            f"{row['peak_mb']:.0f}",
+        )
+        for row in record["area"]["rows"]
+    ]
+    return _table(header, rows)
+
+
+def others(record: Record) -> str:
+    """Return the table of metrics, methods and explorers."""
+    kinds = {
+        "metric": "metrics_s",
+        "method": "baselines_s",
+        "explorer": "explorers_s",
+    }
+    rows = [
+        (kind, name, f"{seconds:.3f}")
+        for kind, key in kinds.items()
+        for name, seconds in record[key].items()
+    ]
+    if "book_s" in record:
+        rows.append(("book", "make book", f"{record['book_s']:.0f}"))
+    return _table(("Kind", "Name", "Seconds"), rows)
+
+
+def show_scaling(record: Record) -> Any:
+    """Return the figure of time over pixels, sources and pairs.
+
+    Parameters
+    ----------
+    record : mapping
+        What ``benchmarks/bench_fusion.py`` wrote.
+
+    Returns
+    -------
+    fusionlib.plotting.BookFigure
+        Three panels with logarithmic axes and a line of slope 1 in each.
+    """
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    from .plotting import BLUE, ORANGE, figure
+
+    pixels = [_pixels(row) / 1e6 for row in record["area"]["rows"]]
+    panels = (
+        ("megapixels", pixels, record["area"]["rows"]),
+        ("sources", [row["sources"] for row in record["sources"]], record["sources"]),
+        ("pairs", [row["pairs"] for row in record["pairs"]], record["pairs"]),
+    )
+    drawing, axes = figure(1, 3, size=(7.6, 2.6))
+    for panel, (label, amounts, rows) in zip(axes, panels, strict=True):
+        seconds = [row["s"] for row in rows]
+        middle = len(rows) // 2
+        line = [seconds[middle] * x / amounts[middle] for x in amounts]
+        panel.loglog(amounts, line, color=ORANGE, linewidth=1, label="slope 1")
+        panel.loglog(amounts, seconds, "o", color=BLUE, label="measured")
+        panel.set_xlabel(label)
+        panel.set_xticks(amounts, [f"{x:.2g}" for x in amounts])
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.yaxis.set_major_formatter(ScalarFormatter())
+    axes[0].set_ylabel("seconds")
+    axes[0].set_title(f"fitted slope {record['area']['exponent']:.2f}")
+    axes[0].legend()
+    return drawing
+
+
+def _pixels(row: Mapping[str, Any]) -> int:
+    return row["height"] * row["width"]
+
+
+def _size(row: Mapping[str, Any]) -> str:
+    return f"{row['width']} × {row['height']}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, numbers to the right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
