@@ -32,7 +32,7 @@ def sizes(record: Record) -> str:
     """Return the table of ours against the plain port and the floor."""
     header = (
         "Size", "Arithmetic", "Port, s", "Ours, s", "Times faster", "Network, s",
-        "Network / floor", "Outside the network", "PSNR to the port, dB",
+        "Network / floor", "Outside", "PSNR, dB",
     )  # fmt: skip
     rows = [
         (
@@ -113,7 +113,7 @@ def show_scaling(record: Record) -> Any:
     fusionlib.plotting.BookFigure
         Three panels with logarithmic axes and a line of slope 1 in each.
     """
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     from .plotting import BLUE, ORANGE, figure
 
@@ -133,7 +133,9 @@ def show_scaling(record: Record) -> Any:
         panel.set_xlabel(label)
         panel.set_xticks(amounts, [f"{x:.2g}" for x in amounts])
         panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.yaxis.set_major_formatter(ScalarFormatter())
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("seconds")
     axes[0].set_title(f"fitted slope {record['area']['exponent']:.2f}")
     axes[0].legend()
@@ -145,7 +147,7 @@ def _pixels(row: Mapping[str, Any]) -> int:
 
 
 def _size(row: Mapping[str, Any]) -> str:
-    return f"{row['width']} × {row['height']}"
+    return f"{row['width']}\u00a0×\u00a0{row['height']}"  # on one line
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -42,7 +42,7 @@ def test_tables_hold_a_row_for_each_measurement(record):
         record["machine"]["rates"]
     )
     assert benchmark.memory(record).count("\n") == 1 + len(record["memory"])
-    assert "| 640 × 480 | 0.31 |" in benchmark.area(record)
+    assert "| 640\u00a0×\u00a0480 | 0.31 |" in benchmark.area(record)
     assert "| metric | N_abf |" in benchmark.others(record)
     assert record["machine"]["processor"] in benchmark.machine(record)
 
