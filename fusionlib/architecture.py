@@ -21,6 +21,7 @@ __all__ = [
     "layer",
     "map_shape",
     "multiply_adds",
+    "pooled_shape",
     "receptive_box",
     "receptive_field",
 ]
@@ -145,10 +146,15 @@ def map_shape(
     pooling : {"ceil", "floor"}
         How the 2x2 pooling treats an odd last row or column.
     """
-    extra = 1 if pooling == "ceil" else 0
     for _ in range(layer(name).block - 1):
-        height, width = (height + extra) // 2, (width + extra) // 2
+        height, width = pooled_shape(height, width, pooling)
     return height, width
+
+
+def pooled_shape(height: int, width: int, pooling: str = "ceil") -> tuple[int, int]:
+    """Return the size of a map after one 2x2 pooling; see :func:`map_shape`."""
+    extra = 1 if pooling == "ceil" else 0
+    return (height + extra) // 2, (width + extra) // 2
 
 
 def receptive_field(name: str) -> int:

@@ -24,6 +24,7 @@ from .architecture import (
     check_layers,
     layer,
     map_shape,
+    pooled_shape,
 )
 from .config import FusionConfig
 from .errors import InputError
@@ -43,11 +44,11 @@ __all__ = [
     "stream_features",
 ]
 
-#: Where Winograd's convolution is faster than oneDNN's: input channels, and 4x4
-#: blocks of a map; measured in benchmarks/README.md.
-WINOGRAD_CHANNELS, WINOGRAD_BLOCKS = 64, 64
+#: 4x4 blocks of a map from which Winograd's convolution is faster than oneDNN's;
+#: measured in benchmarks/README.md.
+WINOGRAD_BLOCKS = 64
 
-#: Features of block 1 that are held at once when it runs in bands of rows.
+#: Features of a layer that are held at once where a block runs in bands of rows.
 BAND = 2**22
 
 
@@ -156,7 +157,7 @@ class Network:
     -----
     A grey image stands for three equal channels, so the three kernels of conv1_1
     are added up beforehand, exactly. Tensors are channels-last, which oneDNN and
-    cuDNN convolve fastest. On the processor, float32 layers of many channels are
+    cuDNN convolve fastest. On the processor, float32 layers after the first are
     convolved by :mod:`fusionlib.winograd`, which agrees with the plain convolution to
     about 1e-5 of a layer's largest value.
     """
@@ -197,7 +198,6 @@ class Network:
         if (
             self.device.type == "cpu"
             and self.precision == "fp32"
-            and convolution.inputs >= WINOGRAD_CHANNELS
             and blocks >= WINOGRAD_BLOCKS
         ):
             if convolution.name not in self._transformed:
@@ -232,8 +232,7 @@ class Network:
         """
         first, second = (c for c in CONVOLUTIONS if c.block == block)
         images, _, height, width = x.shape
-        extra = 1 if pooling == "ceil" else 0
-        rows, columns = (height + extra) // 2, (width + extra) // 2
+        rows, columns = pooled_shape(height, width, pooling)
         pooled = x.new_empty(images, rows, columns, second.outputs).permute(0, 3, 1, 2)
         bands: dict[str, list[Any]] = {}
         # Memory of the last band that the next one takes over, by convolution.

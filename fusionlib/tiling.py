@@ -176,7 +176,7 @@ def plan_tile(
             f"{shape[0]}x{shape[1]} pixels, at least {least / 1e9:.2g} GB are needed"
         )
     # Tiles of one size: a narrow last one is mostly halo.
-    count = math.ceil(longest / side) if side > 0 else 1
+    count = math.ceil(longest / side)
     return GRID * math.ceil(longest / count / GRID)
 
 
