@@ -366,20 +366,13 @@ def fuse(
 
 def describe(config: FusionConfig, model: Model) -> dict[str, Any]:
     """Return what made a result, in a form that JSON can hold."""
-    weights, network = model.weights, model.network
     return {
         "version": __version__,
         "preset": config.preset_name,
         "config": config.as_dict(),
-        "weights": {
-            "name": weights.name,
-            "sha256": weights.sha256,
-            "source": weights.source,
-            "trained": weights.trained,
-            "partial": weights.partial,
-        },
-        "device": str(network.device),
-        "precision": network.precision,
+        "weights": model.weights.provenance,
+        "device": str(model.network.device),
+        "precision": model.network.precision,
     }
 
 

@@ -93,13 +93,7 @@ def export_onnx(
         "quantize": quantize,
         "version": __version__,
         "layers": list(PAPER_LAYERS),
-        "weights": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "trained": loaded.trained,
-            "partial": loaded.partial,
-            "source": loaded.source,
-        },
+        "weights": loaded.provenance,
     }
     model = onnx.helper.make_model(
         _graph(loaded, quantize),

@@ -123,6 +123,17 @@ class VGGWeights:
         return _digest(self.arrays)
 
     @property
+    def provenance(self) -> dict[str, Any]:
+        """Which weights these are, in a form that JSON can hold."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "source": self.source,
+            "trained": self.trained,
+            "partial": self.partial,
+        }
+
+    @property
     def label(self) -> str:
         """One line for captions: the name, and what is unusual about them."""
         notes = [] if self.trained else ["random stand-in, not the trained network"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import print_json
+from .options import add_weights_option, print_json
 
 __all__ = ["add_parser"]
 
@@ -22,12 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.onnx", help="the file to write"
     )
-    parser.add_argument(
-        "--weights",
-        metavar="NAME|PATH",
-        help="oxford, imagenet, seeded, or a .safetensors, .h5 or .pth file "
-        "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
-    )
+    add_weights_option(parser)
     parser.add_argument(
         "--quantize",
         metavar="int8|fp16",

@@ -8,7 +8,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["add_fusion_options", "fusion_config", "is_terminal", "print_json", "table"]
+__all__ = [
+    "add_fusion_options",
+    "add_weights_option",
+    "fusion_config",
+    "is_terminal",
+    "print_json",
+    "table",
+]
 
 
 def add_fusion_options(parser: argparse.ArgumentParser) -> None:
@@ -21,12 +28,7 @@ def add_fusion_options(parser: argparse.ArgumentParser) -> None:
         help="paper: as the text says (default); released: as the authors' released "
         "images were made, with features before the ReLU",
     )
-    group.add_argument(
-        "--weights",
-        metavar="NAME|PATH",
-        help="oxford, imagenet, seeded, or a .safetensors, .h5 or .pth file "
-        "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
-    )
+    add_weights_option(group)
     group.add_argument(
         "--layers", metavar="relu1_1,...", help="layers that give candidates"
     )
@@ -49,6 +51,16 @@ def add_fusion_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         metavar="auto|fp32|bf16",
         help="arithmetic of the network (default: auto, bf16 where hardware has it)",
+    )
+
+
+def add_weights_option(parser: Any) -> None:
+    """Add which weights to use, to a parser or a group of one."""
+    parser.add_argument(
+        "--weights",
+        metavar="NAME|PATH",
+        help="oxford, imagenet, seeded, or a .safetensors, .h5 or .pth file "
+        "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
     )
 
 
