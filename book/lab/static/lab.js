@@ -137,7 +137,8 @@
   async function loadNetwork() {
     const body = "(g) => g.__fusionlibNetwork.create((report) => g.postMessage({ report }))";
     const count = Math.min(navigator.hardwareConcurrency || 1, 2);
-    const engines = Array.from({ length: count }, () => worker(["__fusionlibNetwork"], body, showLoading));
+    const engines = Array.from({ length: count }, () => worker(
+      ["__fusionlibArithmetic", "__fusionlibNetwork"], body, showLoading));
     let files = null, bundle = null;
     progress("Loading runtime and network", 0);
     if (OVER_HTTP) {
@@ -338,14 +339,9 @@
     fail("");
     if (!globalThis[`__fusionlibScene_${name}`]) await script(`scene-${name}.js`);
     const scene = globalThis[`__fusionlibScene_${name}`];
-    const inflate = async (text) => {
-      const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-      return new Uint8Array(await new Response(stream).arrayBuffer());
-    };
     const images = [];
     for (const spec of scene.planes) {
-      const plane = Float64Array.from(A.unpack(await inflate(spec.data), spec), (v) => v / 255);
+      const plane = Float64Array.from(A.unpack(await A.inflate(spec.data), spec), (v) => v / 255);
       images.push({ height: spec.shape[0], width: spec.shape[1], plane });
     }
     pair.scene = name;

@@ -4,13 +4,8 @@ globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make(
 
   const address = (bytes, type) => URL.createObjectURL(new Blob([bytes], { type }));
 
-  async function unpack(text) {
-    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  }
-
   function create(report) {
+    const A = globalThis.__fusionlibArithmetic;
     let session = null;
 
     async function download(url, what) {
@@ -36,7 +31,7 @@ globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make(
       const parts = {};
       for (const name of ["ort", "mjs", "wasm", "model"]) {
         const what = name === "model" ? "network" : "runtime";
-        parts[name] = bundle ? await unpack(bundle[name]) : await download(files[name], what);
+        parts[name] = bundle ? await A.inflate(bundle[name], "gzip") : await download(files[name], what);
       }
       return parts;
     }

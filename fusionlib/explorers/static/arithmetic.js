@@ -1,7 +1,7 @@
 /* Arithmetic of the explorers on 8-bit planes: pure functions, no DOM, no network.
  *
- * Each repeats a function of fusionlib/explorers/_arithmetic.py (or, for nabf, of
- * fusionlib/metrics/gradient.py) operation by operation in double precision, so that
+ * Apart from `inflate`, each repeats a function of fusionlib/explorers/_arithmetic.py
+ * (or, for nabf, of fusionlib/metrics/gradient.py) operation by operation in double precision, so that
  * the pixels are those of the library. A page may load it as a plain script or
  * import it as a module; both find it as globalThis.__fusionlibArithmetic. A worker
  * is given the text of `make`, because a page opened from a file cannot read scripts.
@@ -12,6 +12,13 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
   const clip = (v, low, high) => Math.min(Math.max(v, low), high);
   const round = (v) => Math.floor(v + 0.5);
   const toUint8 = (v) => Math.floor(clip(v, 0, 1) * 255 + 0.5);
+
+  /* Bytes of text that is base64 of compressed bytes. */
+  async function inflate(text, format = "deflate") {
+    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream(format));
+    return new Uint8Array(await new Response(plain).arrayBuffer());
+  }
 
   /* Undo fusionlib/explorers/_page.py::pack on the inflated bytes. */
   function unpack(bytes, spec, minus) {
@@ -169,7 +176,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
   }
 
   return {
-    artifacts, gradient, make, spoil, chosen, clip, colourise, difference, enlarge, mean, noise, overlay, permutations,
-    round, take, toUint8, unpack, wipe,
+    artifacts, gradient, make, spoil, chosen, clip, colourise, difference, enlarge, inflate, mean, noise, overlay,
+    permutations, round, take, toUint8, unpack, wipe,
   };
 })();

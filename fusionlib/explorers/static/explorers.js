@@ -15,18 +15,10 @@
 
   /* ---- data ------------------------------------------------------------ */
 
-  const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
-  async function inflate(text) {
-    const stream = new Blob([bytesOf(text)]).stream();
-    const plain = stream.pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(plain).arrayBuffer());
-  }
-
   async function planes(specs) {
     const out = {};
     for (const [name, spec] of Object.entries(specs)) {
-      out[name] = A.unpack(await inflate(spec.data), spec, spec.minus && out[spec.minus]);
+      out[name] = A.unpack(await A.inflate(spec.data), spec, spec.minus && out[spec.minus]);
     }
     return out;
   }
