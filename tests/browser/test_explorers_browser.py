@@ -202,22 +202,28 @@ def wait_settled(page, control):
 
 
 def operate(page, control, how):
-    """Move a control as a person would."""
+    """Move a control of an explorer as a person would."""
     box = page.locator(f'[data-control="{control.name}"]').first
+    move(page, box, how, presses=6 if len(control.values) > 20 else 1)
+
+
+def move(page, box, how, presses):
+    """Move a slider, a switch or a list; a slider by so many key presses."""
     kind = box.evaluate("e => e.type")
     if how == "keyboard":
         page.keyboard.press("Tab")  # so that focus is shown
         box.focus()
         style = box.evaluate("e => getComputedStyle(e).outlineStyle")
-        assert style == "solid", f"no visible focus on {control.name}"
+        name = box.get_attribute("data-control")
+        assert style == "solid", f"no visible focus on {name}"
         if kind == "range":
             last = box.evaluate("e => e.value === e.max")
-            for _ in range(6 if len(control.values) > 20 else 1):
+            for _ in range(presses):
                 page.keyboard.press("ArrowLeft" if last else "ArrowRight")
         elif kind == "checkbox":
             page.keyboard.press("Space")
         else:
-            last = box.input_value() == control.values[-1]
+            last = box.evaluate("e => e.selectedIndex === e.options.length - 1")
             page.keyboard.press("ArrowUp" if last else "ArrowDown")
     elif kind == "range":
         area = box.bounding_box()
@@ -228,7 +234,8 @@ def operate(page, control, how):
         box.click()
     else:  # the list is drawn by the system, not by the page
         now = box.input_value()
-        box.select_option(next(v for v in control.values if v != now))
+        values = box.evaluate("e => [...e.options].map((o) => o.value)")
+        box.select_option(next(v for v in values if v != now))
 
 
 @pytest.mark.parametrize("kind", ARITHMETIC)

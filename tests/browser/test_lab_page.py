@@ -18,7 +18,6 @@ from fusionlib import FusionConfig, fuse, metrics
 from fusionlib.activity import block_average
 from fusionlib.architecture import PAPER_LAYERS
 from fusionlib.colour import luminance
-from fusionlib.config import FusionConfig as Config
 from fusionlib.decomposition import decompose
 from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib.fusion import select, weigh_details
@@ -27,7 +26,7 @@ from fusionlib.metrics.structural import ssim_map
 from fusionlib.scenes import list_scenes, render_scene
 from fusionlib.weight_maps import weights_from_activity
 
-from .test_explorers_browser import contrast
+from .test_explorers_browser import contrast, move
 
 LAB = Path(__file__).parents[2] / "book" / "lab"
 
@@ -220,7 +219,7 @@ def test_activity_weights_and_selection_equal_the_library(ask):
         activity[name] = np.where(maps < 0.2, 0, maps)
     activity["relu1_1"][:, :8, :8] = 0  # both silent, blocks included
     averaged, weights, candidates = weigh_details(
-        activity, details, Config(radius=radius)
+        activity, details, FusionConfig(radius=radius)
     )
     for k, (name, maps) in enumerate(activity.items()):
         _, h, w = maps.shape
@@ -279,7 +278,7 @@ def test_tiles_give_the_activities_of_the_whole_image(ask, budget):
     from fusionlib.weights import seeded_weights
 
     height, width, weights = 131, 205, seeded_weights()
-    config = Config(precision="fp32")
+    config = FusionConfig(precision="fp32")
     detail = np.random.default_rng(3).normal(0, 0.03, (height, width))
     tiles = ask("(h, w, b) => T.tiles(h, w, b)", height, width, budget)
     assert (len(tiles) > 1) == (budget < height * width)
@@ -476,7 +475,7 @@ def test_every_control_changes_what_is_shown(visit, addresses, pair):
         start = box.input_value()
         for how in ("keyboard", "mouse"):
             before = page.evaluate(LOOKS)
-            operate(page, box, how)
+            move(page, box, how, presses=3)
             wait(page)
             after = page.evaluate(LOOKS)
             part = changes[name]
@@ -485,35 +484,6 @@ def test_every_control_changes_what_is_shown(visit, addresses, pair):
             put(page, name, start)
             wait(page)
     assert seen.problems == []
-
-
-def operate(page, box, how):
-    """Move a control as a person would."""
-    kind = box.evaluate("e => e.type")
-    if how == "keyboard":
-        page.keyboard.press("Tab")  # so that focus is shown
-        box.focus()
-        assert box.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-        if kind == "range":
-            last = box.evaluate("e => e.value === e.max")
-            for _ in range(3):
-                page.keyboard.press("ArrowLeft" if last else "ArrowRight")
-        elif kind == "checkbox":
-            page.keyboard.press("Space")
-        else:
-            last = box.evaluate("e => e.selectedIndex === e.options.length - 1")
-            page.keyboard.press("ArrowUp" if last else "ArrowDown")
-    elif kind == "range":
-        area = box.bounding_box()
-        middle = area["y"] + area["height"] / 2
-        low = box.evaluate("e => (e.value - e.min) / (e.max - e.min) < 0.5")
-        page.mouse.click(area["x"] + area["width"] * (0.9 if low else 0.05), middle)
-    elif kind == "checkbox":
-        box.click()
-    else:  # the list is drawn by the system, not by the page
-        now = box.input_value()
-        values = box.evaluate("e => [...e.options].map((o) => o.value)")
-        box.select_option(next(v for v in values if v != now))
 
 
 @pytest.mark.parametrize("scheme", ["file", "http"])
