@@ -30,12 +30,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import naive  # noqa: E402
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
-from fusionlib import FusionConfig, baselines, fuse, metrics  # noqa: E402
+from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
 from fusionlib.architecture import multiply_adds  # noqa: E402
-from fusionlib.cli.options import table  # noqa: E402
 from fusionlib.features import pick_precision  # noqa: E402
 from fusionlib.fusion import load_model  # noqa: E402
-from fusionlib.io import atomic_path  # noqa: E402
+from fusionlib.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.scenes import render_scene  # noqa: E402
 from fusionlib.tiling import fuse_large  # noqa: E402
 from fusionlib.weights import load_weights  # noqa: E402
@@ -111,11 +110,9 @@ def child(what: str, height: int, width: int, folder: str) -> None:
     start = time.perf_counter()
     if what == "naive":
         network = naive.load_network(load_weights("seeded"))
-        image = naive.fuse(pair[0] / 255, pair[1] / 255, network)
-        image = np.floor(255 * image + 0.5).astype(np.uint8)
+        image = to_uint8(naive.fuse(pair[0] / 255, pair[1] / 255, network))
     elif what == "fuse":
-        image = fuse([p / 255 for p in pair], weights="seeded").image
-        image = np.floor(255 * image + 0.5).astype(np.uint8)
+        image = to_uint8(fuse([p / 255 for p in pair], weights="seeded").image)
     else:
         image, _ = fuse_large(pair, weights="seeded")
     took = time.perf_counter() - start
@@ -263,58 +260,21 @@ def processor() -> str:
 
 
 def report(record: dict[str, Any]) -> str:
-    """Return the numbers as text."""
-    rates = record["machine"]["rates"]
-    lines = [
-        f"{record['machine']['processor']}, {record['machine']['threads']} threads",
-        ", ".join(f"{k} {v / 1e9:.0f}e9 multiply-adds/s" for k, v in rates.items()),
+    """Return the numbers as text: the tables of the book's page, and the rest."""
+    parts = [
+        benchmark.machine(record),
+        benchmark.sizes(record),
+        benchmark.memory(record),
+        benchmark.area(record),
+        f"exponent of time over area: {record['area']['exponent']:.3f}",
     ]
-    header = (
-        "SIZE", "ARITHMETIC", "PORT s", "OURS s", "RATIO", "NETWORK s", "FLOOR s",
-        "NET/FLOOR", "OUTSIDE", "PSNR dB",
-    )  # fmt: skip
-    rows = [
-        (
-            f"{row['width']}x{row['height']}", name, f"{row['naive_s']:.2f}",
-            f"{row[name]['s']:.3f}", f"{row[name]['times_faster']:.2f}",
-            f"{row[name]['network_s']:.3f}", f"{row[name]['floor_s']:.3f}",
-            f"{row[name]['network_over_floor']:.2f}",
-            f"{100 * row[name]['outside_network']:.1f}%",
-            f"{row[name]['psnr_db']:.0f}",
-        )
-        for row in record["sizes"]
-        for name in rates
-    ]  # fmt: skip
-    lines.append(table(header, rows))
-    header = ("SIZE", "PORT MB", "OURS MB", "OURS IN TILES MB", "PIXELS NOT EQUAL")
-    rows = [
-        (
-            f"{row['width']}x{row['height']}",
-            *(f"{row[k]['peak_mb']:.0f}" for k in ("naive", "fuse", "fuse_large")),
-            f"{row['pixels_tiled_differs']}, port {row['pixels_naive_differs']}",
-        )
-        for row in record["memory"]
-    ]
-    lines.append(table(header, rows))
-    rows = [
-        (
-            f"{row['width']}x{row['height']}", f"{row['s']:.2f}",
-            f"{1e6 * row['s'] / (row['width'] * row['height']):.2f}",
-            f"{row['peak_mb']:.0f}",
-        )
-        for row in record["area"]["rows"]
-    ]  # fmt: skip
-    lines.append(table(("IN TILES", "s", "us/PIXEL", "PEAK MB"), rows))
-    lines.append(f"exponent of time over area: {record['area']['exponent']:.3f}")
     for key in ("sources", "pairs"):
         text = ", ".join(f"{row[key]}: {row['s']:.2f} s" for row in record[key])
-        lines.append(f"number of {key}: {text}")
-    for key in ("metrics_s", "baselines_s", "explorers_s"):
-        text = ", ".join(f"{k} {v:.3f}" for k, v in record[key].items())
-        lines.append(f"{key.removesuffix('_s')}, seconds: {text}")
-    if "book_s" in record:
-        lines.append(f"make book: {record['book_s']:.0f} s")
-    return "\n".join(lines)
+        parts.append(f"number of {key}: {text}")
+    changed = ", ".join(str(row["pixels_naive_differs"]) for row in record["memory"])
+    parts.append(f"pixels that are not the port's, by size: {changed}")
+    parts.append(benchmark.others(record))
+    return "\n\n".join(parts)
 
 
 def main() -> None:
