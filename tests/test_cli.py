@@ -176,7 +176,7 @@ def test_data_and_weights_lists(clean_home, capsys):
     assert "tno21" in listed
     assert "not fetched" in listed
     assert main(["weights", "list"]) == 0
-    assert "not the trained network" in capsys.readouterr().out
+    assert "not a trained network" in capsys.readouterr().out
     assert main(["data", "verify", "1"]) == 1
     assert "missing" in capsys.readouterr().out
     assert main(["data", "fetch", "99"]) == 2

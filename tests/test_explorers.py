@@ -109,7 +109,7 @@ def test_ids_tell_explorers_apart():
 def test_captions_say_which_pair_and_weights(kind):
     caption = explorer(kind).caption
     assert "Small street, 75 × 61 pixels" in caption
-    assert ("random stand-in" in caption) == (kind != "decomposition")
+    assert ("not a trained network" in caption) == (kind != "decomposition")
     assert caption in html(kind)
 
 

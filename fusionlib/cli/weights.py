@@ -17,14 +17,14 @@ def add_parser(subparsers: Any) -> None:
     listing = actions.add_parser("list", help="list what there is")
     listing.set_defaults(run=run_list)
     fetching = actions.add_parser("fetch", help="download weights and keep 14 MB")
-    fetching.add_argument("name", metavar="oxford|imagenet")
+    fetching.add_argument("name", metavar="oxford|imagenet|vgg16")
     fetching.set_defaults(run=run_fetch)
     importing = actions.add_parser("import", help="convert a file and keep 14 MB")
     importing.add_argument("file", metavar="FILE", help=".safetensors, .h5 or .pth")
     importing.add_argument(
         "--as",
         dest="name",
-        metavar="oxford|imagenet",
+        metavar="oxford|imagenet|vgg16",
         help="name to load it by (default: by the path of the file)",
     )
     importing.set_defaults(run=run_import)
@@ -34,14 +34,14 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Print the names and where they are."""
     import os
 
-    from ..weights import NAMED_WEIGHTS, cached_path
+    from ..weights import KINDS, NAMED_WEIGHTS, cached_path
 
     rows = []
     for name, source in NAMED_WEIGHTS.items():
         path = cached_path(name)
         state = str(path) if path.is_file() else f"fetch: {source.megabytes} MB"
         rows.append((name, state, source.title))
-    rows.append(("seeded", "always here", "random stand-in, not the trained network"))
+    rows.append(("seeded", "always here", KINDS["random"]))
     print(table(("NAME", "STATE", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if named:
