@@ -32,7 +32,7 @@ from benchmarks import naive  # noqa: E402
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
 from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
 from fusionlib.architecture import multiply_adds  # noqa: E402
-from fusionlib.features import pick_precision  # noqa: E402
+from fusionlib.features import has_bf16  # noqa: E402
 from fusionlib.fusion import load_model  # noqa: E402
 from fusionlib.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.scenes import render_scene  # noqa: E402
@@ -68,8 +68,7 @@ def product_rate(kind: torch.dtype, side: int = 2048) -> float:
 
 def precisions() -> list[str]:
     """Return the arithmetics that this processor has in hardware."""
-    bf16 = pick_precision("auto", torch.device("cpu")) == "bf16"
-    return ["fp32", "bf16"] if bf16 else ["fp32"]
+    return ["fp32", "bf16"] if has_bf16(torch.device("cpu")) else ["fp32"]
 
 
 def compare(shape: tuple[int, int], rates: dict[str, float]) -> dict[str, Any]:

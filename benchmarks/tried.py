@@ -58,7 +58,7 @@ def variants(details: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
         )
         yield "OpenVINO", lambda: ready(three.numpy())
     network = Network(weights, "cpu", "fp32")
-    config = FusionConfig(precision="fp32")
+    config = FusionConfig()
     yield (
         "ours, activity maps included",
         lambda: list(activities(details, network, config)),

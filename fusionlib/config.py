@@ -13,10 +13,13 @@ from .decomposition import DEFAULT_LAM, DEFAULT_PADDING
 from .errors import InputError
 from .validation import check_choice, check_positive, check_positive_int
 
-__all__ = ["PRESETS", "FusionConfig"]
+__all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
 
 #: Names of the presets.
 PRESETS = ("paper", "released")
+
+#: Arithmetic that the network can run in.
+PRECISIONS = ("fp32", "bf16")
 
 #: Largest block radius that makes sense for any accepted image.
 MAX_RADIUS = 1024
@@ -53,9 +56,9 @@ class FusionConfig:
     selection : {"max", "absmax"}
         How candidates become one: equation (10) is "max"; "absmax" takes the
         candidate of largest magnitude.
-    precision : {"auto", "fp32", "bf16"}
-        Arithmetic of the network; "auto" is bf16 only where the device multiplies
-        bf16 matrices in hardware. The rest of the method is float64.
+    precision : {"fp32", "bf16"}
+        Arithmetic of the network: float32, or bfloat16 if that is asked for. The
+        rest of the method is float64.
 
     Raises
     ------
@@ -73,7 +76,7 @@ class FusionConfig:
     radius: int = 1
     upsampling: str = "nearest"
     selection: str = "max"
-    precision: str = "auto"
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -91,7 +94,7 @@ class FusionConfig:
             raise InputError(f"radius must be at most {MAX_RADIUS}, got {self.radius}")
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
         check_choice(self.selection, "selection", ("max", "absmax"))
-        check_choice(self.precision, "precision", ("auto", "fp32", "bf16"))
+        check_choice(self.precision, "precision", PRECISIONS)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> FusionConfig:

@@ -7,6 +7,7 @@ features of two layers are never held together.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from .architecture import (
     map_shape,
     pooled_shape,
 )
-from .config import FusionConfig
+from .config import PRECISIONS, FusionConfig
 from .errors import InputError
 from .validation import Image, check_choice
 from .weights import grey_convolutions
@@ -38,9 +39,10 @@ __all__ = [
     "Network",
     "activities",
     "build_network",
+    "check_precision",
     "feature_maps",
+    "has_bf16",
     "pick_device",
-    "pick_precision",
     "stream_features",
 ]
 
@@ -108,30 +110,44 @@ def build_network(weights: VGGWeights) -> torch.nn.Sequential:
     return torch.nn.Sequential(*modules).eval().requires_grad_(False)
 
 
-def pick_precision(precision: str, device: torch.device) -> str:
-    """Return the arithmetic of the network, ``fp32`` or ``bf16``.
+def check_precision(precision: str, device: torch.device) -> str:
+    """Return the arithmetic of the network, after a look at the device.
 
     Parameters
     ----------
-    precision : {"auto", "fp32", "bf16"}
-        "auto" is bf16 only where the device multiplies bf16 matrices in hardware.
+    precision : {"fp32", "bf16"}
+        float32, or bfloat16.
     device : torch.device
         Where the network runs.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the device has no hardware for bfloat16: it is emulated, and slow.
 
     Raises
     ------
     InputError
         If the name is unknown.
     """
-    check_choice(precision, "precision", ("auto", "fp32", "bf16"))
-    if precision != "auto":
-        return precision
+    check_choice(precision, "precision", PRECISIONS)
+    if precision == "bf16" and not has_bf16(device):
+        warnings.warn(
+            f"precision: this device ({device}) has no hardware for bf16, which is "
+            "emulated and slower than fp32",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return precision
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Return whether a device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        fast = any(getattr(torch.cpu, name, lambda: False)() for name in checks)
-    return "bf16" if fast else "fp32"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # torch has no public name for these; without them the answer is no.
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
 
 
 class Network:
@@ -143,15 +159,15 @@ class Network:
         The nine convolutions.
     device : str, optional
         See :func:`pick_device`.
-    precision : {"auto", "fp32", "bf16"}, optional
-        See :func:`pick_precision`.
+    precision : {"fp32", "bf16"}, optional
+        See :func:`check_precision`.
 
     Attributes
     ----------
     device : torch.device
         Where it runs.
     precision : str
-        ``fp32`` or ``bf16``, as chosen.
+        ``fp32`` or ``bf16``.
 
     Notes
     -----
@@ -163,10 +179,10 @@ class Network:
     """
 
     def __init__(
-        self, weights: VGGWeights, device: str = "auto", precision: str = "auto"
+        self, weights: VGGWeights, device: str = "auto", precision: str = "fp32"
     ) -> None:
         self.device = pick_device(device)
-        self.precision = pick_precision(precision, self.device)
+        self.precision = check_precision(precision, self.device)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._parameters = [
             (self._put(weight), self._put(bias))
@@ -212,9 +228,7 @@ class Network:
                 memory=memory,
                 scratch=scratch,
             )
-        # fp32 means fp32: on CUDA convolutions would otherwise use TF32.
-        with torch.backends.cudnn.flags(allow_tf32=False):
-            x = F.conv2d(x, weight, bias, padding=(int(pad_rows), 1))
+        x = _convolve_exactly(x, weight, bias, int(pad_rows))
         return F.relu_(x) if relu else x
 
     def _block_by_rows(
@@ -322,6 +336,25 @@ class Network:
                 return
 
 
+def _convolve_exactly(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, rows: int
+) -> torch.Tensor:
+    """Return a 3x3 convolution without TF32, which cuDNN would use in float32.
+
+    cuDNN is called by its own operator: the flag of torch that forbids TF32 belongs
+    to the whole process, and would change what other threads compute.
+    """
+    if not torch.backends.cudnn.is_acceptable(x):
+        return F.conv2d(x, weight, bias, padding=(rows, 1))
+    x = torch.cudnn_convolution(
+        x, weight, padding=(rows, 1), stride=(1, 1), dilation=(1, 1), groups=1,
+        benchmark=torch.backends.cudnn.benchmark,
+        deterministic=torch.backends.cudnn.deterministic,
+        allow_tf32=False,
+    )  # fmt: skip
+    return x.add_(bias[:, None, None])
+
+
 def _convolve_grey(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, pad_rows: bool = True
 ) -> torch.Tensor:
@@ -371,7 +404,7 @@ def stream_features(
     device : str, optional
         See :func:`pick_device`.
     precision : str, optional
-        See :func:`pick_precision`.
+        See :func:`check_precision`.
 
     Yields
     ------

@@ -141,7 +141,7 @@ class Model:
 def load_model(
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str = "fp32",
 ) -> Model:
     """Load weights and put them on a device, once for many calls of :func:`fuse`.
 
@@ -153,7 +153,7 @@ def load_model(
     device : str, optional
         See :func:`fusionlib.features.pick_device`.
     precision : str, optional
-        See :func:`fusionlib.features.pick_precision`.
+        See :func:`fusionlib.features.check_precision`.
 
     Raises
     ------

@@ -269,7 +269,7 @@ def _fuse(task: Task, sources: Sequence[Any]) -> Any:
         from .fusion import fuse
         from .weights import WeightsWarning
 
-        config = FusionConfig.preset("released", precision="fp32")
+        config = FusionConfig.preset("released")
         with warnings.catch_warnings():
             # What is unusual about the weights was said when the run began.
             warnings.simplefilter("ignore", WeightsWarning)

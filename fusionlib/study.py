@@ -86,8 +86,9 @@ class Variant:
     name : str
         What tables call it.
     network : {"trained", "seeded", "gradient", "none"}
-        Where activities come from: trained weights, their random stand-in, a single
-        layer of Gaussian gradients, or nowhere (then ``name`` is a baseline).
+        Where activities come from: trained weights, random ones with the same
+        moments, a single layer of Gaussian gradients, or nowhere (then ``name`` is a
+        baseline).
     biases : bool
         Whether the network keeps its biases.
     mean : bool
@@ -103,7 +104,7 @@ class Variant:
     biases: bool = True
     mean: bool = False
     fmi: bool = False
-    config: FusionConfig = field(default_factory=lambda: FusionConfig(precision="fp32"))
+    config: FusionConfig = field(default_factory=FusionConfig)
 
     @property
     def pass_key(self) -> tuple[Any, ...]:
@@ -115,7 +116,7 @@ class Variant:
 
 def _variant(name: str, network: str = "trained", **options: Any) -> Variant:
     own = {key: options.pop(key) for key in ("biases", "mean", "fmi") if key in options}
-    config = FusionConfig(precision="fp32", **options)
+    config = FusionConfig(**options)
     return Variant(name, network, config=config, **own)
 
 
@@ -255,7 +256,6 @@ def read_activities(
             input_scale=input_scale,
             pooling=pooling,
             device=device,
-            precision="fp32",
         )
         found = dict(passes)
     else:
@@ -610,6 +610,7 @@ def _provenance(weights: VGGWeights, crop: tuple[int, int] | None) -> dict[str, 
             "trained": weights.trained,
             "partial": weights.partial,
         },
+        "precision": "fp32",
         "data": registry()["base_url"],
         "crop": None if crop is None else list(crop),
         "columns": list(COLUMNS),
@@ -674,7 +675,7 @@ def run_study(
     pairs : sequence of str or int
         See :func:`fusionlib.data.load_pair`.
     weights : VGGWeights
-        The trained weights. Without them (the random stand-in), variants that need
+        The trained weights. Without them (random weights), variants that need
         them are left out.
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.

@@ -62,5 +62,5 @@ def test_figure_shows_the_measured_times(record):
 def test_the_plain_port_gives_the_same_image(seeded):
     pair = np.random.RandomState(3).uniform(size=(2, 61, 75))
     plain = naive.fuse(*pair, naive.load_network(seeded))
-    ours = fuse(pair, config=FusionConfig(precision="fp32"), weights=seeded)
+    ours = fuse(pair, config=FusionConfig(), weights=seeded)
     np.testing.assert_allclose(ours.image, plain, atol=1e-6)

@@ -1,10 +1,14 @@
 """Equation (4): our stream is torchvision's VGG-19, cut after relu4_1."""
 
+import concurrent.futures
+import warnings
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from fusionlib import architecture
+from fusionlib import architecture, features
 from fusionlib.architecture import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 from fusionlib.config import FusionConfig
 from fusionlib.errors import InputError
@@ -12,8 +16,8 @@ from fusionlib.features import (
     Network,
     activities,
     build_network,
+    check_precision,
     feature_maps,
-    pick_precision,
     stream_features,
 )
 
@@ -97,7 +101,7 @@ def test_pooling_rounds_up_or_down(seeded):
 def test_activities_do_not_depend_on_company(seeded, detail):
     """A source's activity is the same first or second, bit for bit, and alone
     but for the order of float32 sums."""
-    config = FusionConfig(precision="fp32")
+    config = FusionConfig()
     other = np.flipud(detail) * 2
     alone = dict(activities([detail], seeded, config))
     first = dict(activities([detail, other], seeded, config))
@@ -156,16 +160,59 @@ def test_bf16_is_close_to_fp32_and_recorded(seeded, detail):
         assert not np.array_equal(half[name], single[name])
 
 
-def test_precision_is_recorded_and_auto_asks_the_hardware(seeded, monkeypatch):
-    cpu = torch.device("cpu")
-    for supported, expected in ((True, "bf16"), (False, "fp32")):
-        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-            monkeypatch.setattr(torch.cpu, name, lambda s=supported: s, raising=False)
-        assert pick_precision("auto", cpu) == expected
-        assert Network(seeded, "cpu").precision == expected
-    assert pick_precision("fp32", cpu) == "fp32"
-    with pytest.raises(InputError, match="precision must be one of auto, fp32, bf16"):
-        pick_precision("fp8", cpu)
+def has_hardware(monkeypatch, answer):
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: answer, raising=False)
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_the_default_is_fp32_whatever_the_processor_has(seeded, monkeypatch, hardware):
+    has_hardware(monkeypatch, hardware)
+    assert Network(seeded, "cpu").precision == "fp32"
+    assert FusionConfig().precision == "fp32"
+    with pytest.raises(InputError, match="precision must be one of fp32, bf16, got"):
+        FusionConfig(precision="auto")
+    with pytest.raises(InputError, match="precision must be one of fp32, bf16, got"):
+        check_precision("auto", torch.device("cpu"))
+
+
+def test_bf16_without_hardware_is_warned_of(seeded, monkeypatch):
+    has_hardware(monkeypatch, False)
+    with pytest.warns(RuntimeWarning, match="no hardware for bf16"):
+        assert Network(seeded, "cpu", "bf16").precision == "bf16"
+    has_hardware(monkeypatch, True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Network(seeded, "cpu", "bf16")
+
+
+CUDNN_FLAGS = ("enabled", "benchmark", "deterministic", "allow_tf32")
+
+
+def test_flags_of_cudnn_stay_as_they_are_after_threads(seeded, monkeypatch):
+    flags = [getattr(torch.backends.cudnn, name) for name in CUDNN_FLAGS]
+    network = Network(seeded, "cpu", "bf16")
+    details = [np.zeros((16, 16)), np.full((16, 16), 0.1)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: dict(activities(details, network, FusionConfig())),
+                      range(20)))  # fmt: skip
+    assert [getattr(torch.backends.cudnn, name) for name in CUDNN_FLAGS] == flags
+
+
+def test_cudnn_is_used_without_tf32_and_gives_the_convolution(monkeypatch):
+    """The operator of cuDNN is replaced: there may be no such device here."""
+    asked = {}
+
+    def cudnn(x, weight, *, padding, stride, dilation, groups, **flags):
+        asked.update(flags)
+        return F.conv2d(x, weight, None, stride, padding, dilation, groups)
+
+    monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda x: True)
+    monkeypatch.setattr(torch, "cudnn_convolution", cudnn)
+    x, weight, bias = torch.randn(2, 4, 9, 7), torch.randn(6, 4, 3, 3), torch.randn(6)
+    result = features._convolve_exactly(x, weight, bias, 1)
+    assert asked["allow_tf32"] is False
+    assert torch.allclose(result, F.conv2d(x, weight, bias, padding=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("layers", ["relu9_1", ["conv1_1"], [], "relu1_1,relu1_1", 5])

@@ -129,10 +129,10 @@ def test_floor_pooling_loses_detail_at_the_edge(seeded):
 
 
 def test_golden_values(seeded):
-    """Numbers of this version, for the random stand-in: 1e-6 for other processors."""
+    """Numbers of this version, for random weights: 1e-6 for other processors."""
     x, y = np.meshgrid(np.linspace(0, 1, 40), np.linspace(0, 1, 30))
     pair = [(np.sin(9 * x * y + 3 * x) + 1) / 2, (np.cos(14 * x - 5 * y**2) + 1) / 2]
-    fused = fuse(pair, config=FusionConfig(precision="fp32"), weights=seeded)
+    fused = fuse(pair, config=FusionConfig(), weights=seeded)
     found = [fused.F.mean(), fused.F.std(), fused.F[7, 11], fused.F[29, 39]]
     assert found == pytest.approx(GOLDEN, abs=1e-6)
 
@@ -160,7 +160,7 @@ def test_provenance_names_everything(result, seeded):
 
 
 def test_a_model_is_loaded_once_and_gives_the_same(pair, seeded, monkeypatch):
-    config = FusionConfig(precision="fp32")
+    config = FusionConfig()
     expected = fuse(pair, weights=seeded, device="cpu", config=config)
     model = load_model(seeded, "cpu", "fp32")
     assert load_model(model) is model
@@ -252,7 +252,7 @@ def published(data_folder, reference_folder, oxford):
         sources = [read_image(data_folder / f"{band}{n}.png") for band in ("IR", "VIS")]
         theirs = read_image(reference_folder / "icpr2018_fused" / f"fused{n}.png")
         for preset in ("released", "paper"):
-            config = FusionConfig.preset(preset, precision="fp32")
+            config = FusionConfig.preset(preset)
             ours = fuse(sources, config=config, weights=oxford)
             scores[preset, n] = psnr(to_uint8(ours.image) / 255, theirs)
     return scores

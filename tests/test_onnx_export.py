@@ -77,7 +77,7 @@ def test_any_size_gives_the_activities_of_pytorch(
     exported, weights, shape, before_relu
 ):
     rng = np.random.RandomState(sum(shape))
-    config = FusionConfig(before_relu=before_relu, precision="fp32")
+    config = FusionConfig(before_relu=before_relu)
     for sources in (1, 3):
         details = rng.normal(0, 0.1, (sources, *shape))
         found = maps(run(exported(weights, None), details), before_relu)
@@ -94,7 +94,7 @@ def test_the_fused_image_is_that_of_the_library(
     exported, weights, quantize, scale, before_relu
 ):
     sources = [image[40:167, 30:205] for image in load_pair("street").sources]
-    config = FusionConfig(before_relu=before_relu, input_scale=scale, precision="fp32")
+    config = FusionConfig(before_relu=before_relu, input_scale=scale)
     expected = fuse(sources, config=config, weights=weights)
     outputs = run(exported(weights, quantize), expected.I_d, scale)
     found = maps(outputs, before_relu)

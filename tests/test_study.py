@@ -51,7 +51,7 @@ def details(pair):
 def test_one_pass_gives_both_readings_of_the_library(details, seeded):
     before, after = read_activities(details, seeded, input_scale=7)
     for reading, before_relu in ((before, True), (after, False)):
-        config = FusionConfig(before_relu=before_relu, input_scale=7, precision="fp32")
+        config = FusionConfig(before_relu=before_relu, input_scale=7)
         for name, activity in activities(details, seeded, config):
             assert np.allclose(reading[name], activity, rtol=1e-6)
 

@@ -19,7 +19,7 @@ from fusionlib.tiling import (
     tiles,
 )
 
-FP32 = FusionConfig(precision="fp32")
+FP32 = FusionConfig()
 
 
 def pair(shape):
@@ -69,7 +69,7 @@ def test_halo_is_not_larger_than_needed_nor_smaller(seeded):
     """With 16 pixels less, the result is wrong; so the halo matters."""
     sources = pair((160, 160))
     whole = fuse(sources, config=FP32, weights=seeded).F
-    network = Network(seeded, precision="fp32")
+    network = Network(seeded)
     tile = next(t for t in tiles((160, 160), 32, FP32) if t.rows.start == 64)
     assert np.abs(fuse_tile(sources, tile, FP32, network) -
                   whole[tile.rows, tile.columns]).max() < 1e-6  # fmt: skip

@@ -86,7 +86,7 @@ def test_activities_equal_those_of_the_plain_network(seeded, before_relu):
     from fusionlib.features import build_network
 
     details = np.random.RandomState(1).uniform(-0.3, 0.3, (2, 150, 130))
-    config = FusionConfig(before_relu=before_relu, precision="fp32")
+    config = FusionConfig(before_relu=before_relu)
     found = dict(activities(details, Network(seeded, "cpu", "fp32"), config))
     x = torch.from_numpy(details)[:, None].repeat(1, 3, 1, 1)
     at = {0: "relu1_1", 5: "relu2_1", 10: "relu3_1", 19: "relu4_1"}

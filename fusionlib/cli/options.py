@@ -49,8 +49,8 @@ def add_fusion_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--precision",
-        metavar="auto|fp32|bf16",
-        help="arithmetic of the network (default: auto, bf16 where hardware has it)",
+        metavar="fp32|bf16",
+        help="arithmetic of the network (default: fp32)",
     )
 
 

@@ -112,7 +112,7 @@ def library(scene=None, **changes):
         made = render_scene("harbour", shape=(75, 93))
     else:
         made = render_scene(scene)
-    config = FusionConfig(precision="fp32", **changes)
+    config = FusionConfig(**changes)
     return fuse([made.infrared, made.visible], config=config)
 
 
@@ -278,7 +278,7 @@ def test_tiles_give_the_activities_of_the_whole_image(ask, budget):
     from fusionlib.weights import seeded_weights
 
     height, width, weights = 131, 205, seeded_weights()
-    config = FusionConfig(precision="fp32")
+    config = FusionConfig()
     detail = np.random.default_rng(3).normal(0, 0.03, (height, width))
     tiles = ask("(h, w, b) => T.tiles(h, w, b)", height, width, budget)
     assert (len(tiles) > 1) == (budget < height * width)
@@ -580,7 +580,7 @@ def test_colour_and_16_bit_files(visit, addresses, pair, tmp_path):
     said = page.inner_text(".lab-sources")
     assert "48 × 40, 16 bit" in said
     assert "48 × 40, colour, its luminance is used" in said
-    result = fuse([deep, luminance(colour)], config=FusionConfig(precision="fp32"))
+    result = fuse([deep, luminance(colour)], config=FusionConfig())
     assert (download(page, "Ib-0") == to_uint8(result.I_b[0])).all()
     assert (download(page, "Ib-1") == to_uint8(result.I_b[1])).all()
     assert psnr(download(page, "F"), to_uint8(result.F)) >= 50
