@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "one_line", "reason"]
+
+#: Longest message that is kept whole.
+_LONGEST = 2000
+
+
+def one_line(text: str) -> str:
+    """Return text with everything that cannot be printed written as an escape.
+
+    File names may hold line feeds, control characters, or bytes that are no text.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Return in a few words, on one line, what an exception says.
+
+    Parameters
+    ----------
+    error : BaseException
+        An exception of the operating system or of another library.
+
+    Returns
+    -------
+    str
+        The system's words for an error of the system, else the first line of the
+        message, else the name of the exception.
+    """
+    text = getattr(error, "strerror", None)
+    if isinstance(text, str) and text:
+        return one_line(text[0].lower() + text[1:])
+    lines = str(error).strip().splitlines()
+    return one_line(lines[0]) if lines else type(error).__name__
 
 
 class InputError(ValueError):
     """Input that cannot be used.
 
     The message is one sentence that names the argument, what was expected and
-    what came; the command line prints it as it is and exits with status 2.
+    what came; the command line prints it as it is and exits with status 2. It is
+    one line, whatever the names of files in it.
     """
+
+    def __init__(self, message: str) -> None:
+        text = one_line(message)
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 4 :]}"
+        super().__init__(text)

@@ -1,7 +1,12 @@
 """Files: what is read, what is refused, and that outputs are whole or absent."""
 
+import errno
+import os
+import re
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -147,6 +152,135 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(grey):
         raise RuntimeError
     assert grey.read_bytes() == before
     assert [p.name for p in grey.parent.iterdir()] == ["grey.png"]
+
+
+def odd_paths(folder):
+    """Paths at which no file can be read, with a word of the message for each."""
+    os.mkfifo(folder / "pipe.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    (folder / "dangling.png").symlink_to(folder / "gone.png")
+    (folder / "plain").write_bytes(b"")
+    yield str(folder / "none.png"), "does not exist"
+    yield str(folder / "none" / "none.png"), "does not exist"
+    yield str(folder / "plain" / "x.png"), "does not exist"
+    yield str(folder), "is a folder, not an image"
+    yield str(folder / "pipe.png"), "is a FIFO, not an image"
+    yield os.devnull, "is a device, not an image"
+    yield str(folder / "loop.png"), "cannot be looked at"
+    yield str(folder / "dangling.png"), "is a link to .*gone.png, which does not exist"
+    yield str(folder / ("x" * 300 + ".png")), "cannot be looked at"
+    yield "", "the path is empty"
+    yield "a\0b.png", "cannot be looked at"
+    yield "a\ud800b.png", "cannot be looked at"
+    yield str(folder / "two\nlines.png"), r"two\\nlines.png does not exist"
+
+
+def test_paths_without_a_file_get_one_clear_sentence(tmp_path):
+    for path, message in odd_paths(tmp_path):
+        with pytest.raises(InputError, match=f"^IR: .*{message}") as caught:
+            read_image(path, "IR")
+        assert str(caught.value).isprintable(), path
+    for value in (None, 3, b"x.png", ["x.png"]):
+        with pytest.raises(InputError, match="IR must be a path, got"):
+            read_image(value, "IR")
+
+
+def forbid(monkeypatch, name, path):
+    """Let a function of the system refuse a path, as it does to other users."""
+    real = getattr(os, name)
+
+    def refuse(where, *rest, **options):
+        if str(where).startswith(str(path)):
+            raise PermissionError(errno.EACCES, "Permission denied", str(where))
+        return real(where, *rest, **options)
+
+    monkeypatch.setattr(os, name, refuse)
+
+
+def test_a_closed_folder_gets_one_clear_sentence(grey, monkeypatch):
+    forbid(monkeypatch, "stat", grey)
+    with pytest.raises(InputError, match="cannot be looked at .permission denied"):
+        read_image(grey)
+    with pytest.raises(InputError, match="cannot be looked at .permission denied"):
+        write_image(grey, GREY)
+
+
+def test_outputs_that_are_no_files_are_refused(tmp_path):
+    for path, message in odd_paths(tmp_path):
+        if any(word in message for word in ("exist", "folder", "device")):
+            continue
+        with pytest.raises(InputError, match="^output: ") as caught:
+            write_image(path, GREY)
+        assert re.search(message.partition(",")[0], str(caught.value)), path
+    assert (tmp_path / "pipe.png").is_fifo()
+    device = tmp_path / "device.png"
+    device.symlink_to(os.devnull)
+    with pytest.raises(InputError, match="is a device"):
+        write_image(device, GREY)
+
+
+def test_a_write_protected_output_stays(grey):
+    before = grey.read_bytes()
+    grey.chmod(0o444)
+    with pytest.raises(InputError, match="grey.png is write-protected"):
+        write_image(grey, GREY / 510)
+    assert grey.read_bytes() == before
+
+
+def test_an_output_is_written_through_a_link_and_keeps_its_permissions(tmp_path):
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "a.png", tmp_path / "link.png"
+    link.symlink_to(target)
+    write_image(link, GREY)
+    assert link.is_symlink()
+    target.chmod(0o600)
+    write_image(link, GREY[::-1])
+    assert np.array_equal(np.asarray(Image.open(target)), GREY[::-1])
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in target.parent.iterdir()] == ["a.png"]
+
+
+def test_writing_does_not_touch_the_umask(tmp_path, monkeypatch):
+    def refuse(mask):
+        raise AssertionError("the umask belongs to the whole process")
+
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", refuse)
+            write_image(tmp_path / "a.png", GREY)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    path = tmp_path / ("x" * 250 + ".png")
+    write_image(path, GREY)
+    assert np.array_equal(read_image(path), GREY / 255)
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(grey):
+    """A limit on the size of files stands for the full disk."""
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from fusionlib.io import write_image\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "noise = np.random.RandomState(0).randint(0, 256, (64, 64)).astype(np.uint8)\n"
+        "for ending in ('png', 'tif', 'bmp'):\n"
+        "    try: write_image(sys.argv[1] + '.' + ending, noise)\n"
+        "    except Exception as error: print(type(error).__name__, error)\n"
+    )
+    before = grey.read_bytes()
+    command = [sys.executable, "-c", code, str(grey.with_suffix(""))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3, done.stderr
+    for line in lines:
+        assert line.startswith("InputError output: cannot write")
+        assert "file too large" in line
+    assert grey.read_bytes() == before
+    assert [path.name for path in grey.parent.iterdir()] == ["grey.png"]
 
 
 def test_registry_lists_the_42_files():
