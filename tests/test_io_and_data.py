@@ -7,11 +7,12 @@ import shutil
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fusionlib import data
 from fusionlib.data import list_pairs, load_pair, registry, verify
@@ -45,8 +46,8 @@ def test_write_and_read_back(tmp_path):
         assert np.array_equal(read_image(tmp_path / f"out.{ending}"), GREY / 255)
 
 
-def png_header(width, height):
-    """A PNG that claims a size and holds nothing."""
+def png(raw, *, height=12, width=20, depth=8, interlaced=0):
+    """A grey PNG with these bytes as its filtered rows."""
 
     def chunk(kind, content):
         check = zlib.crc32(kind + content)
@@ -54,14 +55,9 @@ def png_header(width, height):
             struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
         )
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    body = zlib.compress(b"")
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", body)
-        + chunk(b"IEND", b"")
-    )
+    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, interlaced)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def bad_files(folder, grey):
@@ -71,8 +67,14 @@ def bad_files(folder, grey):
     yield "truncated", whole[: len(whole) // 2], "damaged"
     yield "cut in the pixels", whole[:-20], "damaged"
     yield "empty", b"", "is not an image, or is damaged"
-    yield "huge", png_header(60000, 60000), "more than the|more pixels than"
-    yield "hollow", png_header(50, 50), "damaged or cut short"
+    yield "huge", png(b"", height=60000, width=60000), "more than the"
+    yield "hollow", png(b""), "damaged or cut short"
+    rows = b"".join(b"\0" + row.tobytes() for row in GREY)
+    yield "five rows", png(rows[: 5 * 21]), "pixels end before the last row"
+    yield "five rows, interlaced", png(rows[:100], interlaced=1), "before the last row"
+    yield "no filter", png(rows[:105] + b"\x09" + rows[106:]), "damaged"
+    yield "three bits", png(rows, depth=3), "not an image, or is damaged"
+    yield "no pixels", png(b"", height=0, width=0), "not an image, or is damaged"
     rgb = np.dstack([GREY] * 3)
     images = {
         "colour": (Image.fromarray(rgb), "got colour.*convert"),
@@ -96,6 +98,91 @@ def test_bad_files_get_one_clear_sentence(tmp_path, grey):
             read_image(path, "IR")
         assert str(caught.value).startswith("IR"), name
         assert "\n" not in str(caught.value)
+
+
+def tiff(pixels, bits, photometric, *, deflate=False):
+    """A grey TIFF that only its tags tell how to read."""
+    data = pixels if isinstance(pixels, bytes) else pixels.tobytes()
+    data = zlib.compress(data) if deflate else data
+    compression = 8 if deflate else 1
+    tags = [(256, 20), (257, 12), (258, bits), (259, compression), (262, photometric),
+            (273, 8), (277, 1), (278, 12), (279, len(data))]  # fmt: skip
+    data += b"\0" * (len(data) % 2)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    return start + data + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"
+
+
+def twelve_bits(values):
+    pairs = values.reshape(-1, 2).astype(int)
+    parts = [(a >> 4, (a & 15) << 4 | b >> 8, b & 255) for a, b in pairs]
+    return np.array(parts, np.uint8).tobytes()
+
+
+def test_white_is_the_largest_value_whatever_the_file_means_by_it(tmp_path):
+    deep = GREY.astype(np.uint16) * 257 + 3
+    low = GREY.astype(np.uint16) * 16
+    ten = (GREY.astype(np.uint16) * 4).astype(">u2")
+    files = {
+        "white is zero, 8.tif": (tiff(255 - GREY, 8, 0), GREY / 255),
+        "white is zero, 16.tif": (tiff(65535 - deep, 16, 0), deep / 65535),
+        "black is zero, 16.tif": (tiff(deep, 16, 1), deep / 65535),
+        "deflated.tif": (tiff(65535 - deep, 16, 0, deflate=True), deep / 65535),
+        "12 bits, deflated.tif": (
+            tiff(twelve_bits(low), 12, 1, deflate=True),
+            low / 4095,
+        ),
+        "12 bits.tif": (tiff(twelve_bits(low), 12, 1), low / 4095),
+        "16 bits.pgm": (
+            b"P5 20 12 65535\n" + deep.astype(">u2").tobytes(),
+            deep / 65535,
+        ),
+        "10 bits.pgm": (b"P5 20 12 1023\n" + ten.tobytes(), ten / 1023),
+    }
+    for name, (content, expected) in files.items():
+        (tmp_path / name).write_bytes(content)
+        found = read_image(tmp_path / name)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+    signed = tmp_path / "signed.tif"
+    Image.fromarray(GREY).save(signed, tiffinfo={339: 2})
+    with pytest.raises(InputError, match="must hold unsigned integers"):
+        read_image(signed)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_upright(tmp_path, orientation):
+    """As browsers do; a tag that makes no sense is passed over."""
+    rgb = np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])
+    exif = Image.Exif()
+    exif[274] = orientation
+    deep = GREY.astype(np.uint16) * 257
+    for name, pixels in (
+        ("a.png", GREY), ("b.png", deep), ("c.png", rgb), ("d.tif", GREY),
+        ("e.jpg", GREY), ("f.webp", rgb),
+    ):  # fmt: skip
+        path = tmp_path / name
+        Image.fromarray(pixels).save(path, exif=exif, lossless=True)
+        with Image.open(path) as file:
+            upright = ImageOps.exif_transpose(file)
+            if pixels is deep:  # Pillow turns 8-bit images only
+                upright = ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+            expected = np.asarray(upright) / 255
+        assert np.array_equal(read_image(path, colour=True), expected), name
+    broken = tmp_path / "broken.jpg"
+    Image.fromarray(GREY).save(broken, exif=b"Exif\0\0II*\0\xff\xff")
+    assert read_image(broken).shape == GREY.shape
+
+
+def test_pillows_own_limit_does_not_decide(grey, monkeypatch):
+    """It counts fewer pixels than are accepted here, and warns at half of them."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(read_image(grey), GREY / 255)
+    assert Image.MAX_IMAGE_PIXELS == 99
+    tif = grey.with_suffix(".tif")
+    Image.fromarray(GREY).save(tif)
+    assert np.array_equal(read_image(tif), GREY / 255)
 
 
 def test_colour_is_read_where_it_is_asked_for(tmp_path):
