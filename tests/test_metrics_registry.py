@@ -10,7 +10,6 @@ import pytest
 
 from fusionlib import metrics
 from fusionlib.errors import InputError
-from fusionlib.metrics import _fmi_kernel
 
 IMAGE = np.random.RandomState(0).rand(48, 50)
 OTHER = np.random.RandomState(1).rand(48, 50)
@@ -139,15 +138,6 @@ def test_unknown_feature():
         metrics.fmi(IMAGE, [IMAGE, OTHER], feature="edges")
 
 
-def test_the_kernel_compiles_where_nothing_can_be_cached(monkeypatch):
-    """As in a read-only installation without a home."""
-    from numba.core import caching
-
-    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    double = _fmi_kernel._compiled(lambda x: 2 * x)
-    assert double(21) == 42
-
-
 def test_nothing_heavy_is_imported_early():
     code = (
         "import sys, fusionlib.metrics; "
@@ -156,13 +146,3 @@ def test_nothing_heavy_is_imported_early():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_one_thread_gives_the_same(monkeypatch):
-    import os
-
-    before = metrics.evaluate(IMAGE, [IMAGE, OTHER])
-    if hasattr(os, "sched_getaffinity"):
-        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert dict(metrics.evaluate(IMAGE, [IMAGE, OTHER])) == dict(before)

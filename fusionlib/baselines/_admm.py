@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 from numpy.typing import NDArray
+
+from .._compute import compiled
 
 __all__ = ["difference", "solve", "threshold"]
 
 Array = NDArray[Any]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def solve(v: Array, atoms: Array, signal: Array, power: Array, rho: Any) -> None:
     """Replace ``v`` by the minimiser of the quadratic step, frequency by frequency.
 
@@ -45,7 +46,7 @@ def solve(v: Array, atoms: Array, signal: Array, power: Array, rho: Any) -> None
                 v[m, y, x] += atoms[m, y, x].conjugate() * rest[x]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def threshold(
     x: Array, y: Array, u: Array, level: float, relax: float
 ) -> tuple[float, float, float, float, float]:
@@ -96,7 +97,7 @@ def threshold(
     return xx, yy, uu, xy, dy
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def difference(v: Array, y: Array, u: Array, scale: float) -> None:
     """Scale ``u`` in place and write ``y - u`` into ``v``."""
     fv, fy, fu = v.ravel(), y.ravel(), u.ravel()

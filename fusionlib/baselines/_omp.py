@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from .._compute import compiled
 
 __all__ = ["combine", "local_contrast", "pursue"]
 
 Array = NDArray[Any]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def pursue(gram: Array, projections: Array, index: Array, value: Array) -> None:
     """Run orthogonal matching pursuit on each row of ``projections``.
 
@@ -85,7 +86,7 @@ def pursue(gram: Array, projections: Array, index: Array, value: Array) -> None:
             value[p, k] = total / triangle[k, k]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def combine(index: Array, value: Array, rows: Array, signals: Array) -> None:
     """Add ``sum_k value[p, k] rows[index[p, k]]`` to each row of ``signals``."""
     for p in range(index.shape[0]):
@@ -96,7 +97,7 @@ def combine(index: Array, value: Array, rows: Array, signals: Array) -> None:
                     signals[p, i] += value[p, k] * rows[atom, i]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def local_contrast(
     index: Array, value: Array, first: int, atoms: int, reach: int
 ) -> Array:

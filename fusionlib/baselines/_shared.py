@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import scipy.ndimage
 from ..errors import InputError
 from ..validation import Image, as_sources
 
-__all__ = ["as_pair", "cpu_count", "gaussian", "in_range"]
+__all__ = ["as_pair", "gaussian", "in_range"]
 
 
 def as_pair(sources: Any, method: str) -> tuple[Image, Image]:
@@ -59,17 +58,3 @@ def gaussian(image: Image, sigma: float, radius: int, mode: str) -> Image:
 def in_range(image: Image) -> Image:
     """Clip a fused image to [0, 1]."""
     return np.clip(image, 0.0, 1.0)
-
-
-def cpu_count() -> int:
-    """Return how many threads to use.
-
-    The processors that this process may use, or fewer where ``OMP_NUM_THREADS``
-    says so, as for the libraries underneath.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        processors = len(os.sched_getaffinity(0))
-    else:
-        processors = os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(processors, int(limit)) if limit.isdigit() and int(limit) else processors

@@ -14,7 +14,6 @@ and at each pixel the source whose maps are more active gives all its coefficien
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,10 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from .._compute import parallel_map, thread_budget
 from ..decomposition import decompose
 from ..validation import Image, as_sources, check_positive, check_positive_int
-from ._shared import cpu_count, in_range
+from ._shared import in_range
 from .dictionaries import as_dictionary, default_convsr_dictionary
 
 __all__ = ["convsr", "sparse_maps", "synthesise"]
@@ -206,7 +206,6 @@ def convsr(
         (None, None, None),
     )
     bases, details = zip(*(decompose(image) for image in images), strict=True)
-    cores = cpu_count()
 
     def analyse(detail: Image) -> Maps:
         return sparse_maps(
@@ -215,13 +214,12 @@ def convsr(
             lam=lam,
             tol=tol,
             iterations=iterations,
-            workers=cores,
+            workers=thread_budget(),
         )
 
-    with ThreadPoolExecutor(max_workers=cores) as pool:
-        maps = list(pool.map(analyse, details))
+    maps = parallel_map(analyse, details)
     chosen = _most_active(maps, radius)
-    detail = synthesise(chosen, filters, workers=cores)
+    detail = synthesise(chosen, filters, workers=thread_budget())
     return in_range(np.mean(bases, axis=0) + detail)
 
 

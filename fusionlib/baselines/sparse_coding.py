@@ -7,15 +7,14 @@ one row of the matrix and a triangular update.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._compute import parallel_map
 from ..errors import InputError
 from ..validation import check_positive_int
-from ._shared import cpu_count
 
 __all__ = ["decode", "ksvd", "sparse_codes"]
 
@@ -62,8 +61,7 @@ def sparse_codes(
         part = slice(start, start + CHUNK)
         pursue(gram, signals[part] @ dictionary, index[part], value[part])
 
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        list(pool.map(task, range(0, len(signals), CHUNK)))
+    parallel_map(task, range(0, len(signals), CHUNK))
     return index, value
 
 

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._compute import parallel_map
 from ..errors import InputError
 from ..validation import check_choice
-from ._common import CONVENTIONS, parallel_map, prepare
+from ._common import CONVENTIONS, prepare
 from .fidelity import psnr, vif_fusion
 from .fmi import fmi, fmi_dct, fmi_edge, fmi_gradient, fmi_map, fmi_pixel, fmi_w
 from .gradient import EdgePreservation, edge_preservation, l_abf, n_abf, q_abf

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +11,7 @@ from ..errors import InputError
 from ..io import to_uint8
 from ..validation import Image, as_image, as_sources, check_choice, check_same_shape
 
-__all__ = ["CONVENTIONS", "GRID", "grid", "levels", "parallel_map", "prepare", "snap"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+__all__ = ["CONVENTIONS", "GRID", "grid", "levels", "prepare", "snap"]
 
 #: ``published``: what the released evaluation computes. ``exact``: the same
 #: definition, freed from the rounding of floating-point arithmetic.
@@ -124,29 +118,3 @@ def levels(image: Image, convention: str) -> NDArray[np.uint8]:
     if convention == "published":
         return to_uint8(image)
     return ((2 * 255 * grid(image) + GRID) // (2 * GRID)).astype(np.uint8)
-
-
-def parallel_map(
-    function: Callable[[Item], Result], items: Iterable[Item]
-) -> list[Result]:
-    """Apply a function to each item, in as many threads as there are processors.
-
-    Parameters
-    ----------
-    function : callable
-        Should spend its time in code that releases the interpreter lock.
-    items : iterable
-
-    Returns
-    -------
-    list
-        The results, in the order of the items: nothing depends on the timing.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        workers = len(os.sched_getaffinity(0))
-    else:
-        workers = os.cpu_count() or 1
-    if workers == 1:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))

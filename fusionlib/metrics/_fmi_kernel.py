@@ -12,10 +12,9 @@ can vectorise everything but the walk along the staircase.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
+
+from .._compute import compiled
 
 __all__ = ["fmi_rows"]
 
@@ -33,18 +32,7 @@ _TWO_52 = np.uint64(0x4330000000000000)
 _WIDTH = np.uint64(52)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba; keep the result on disk only where that is possible."""
-    import numba
-
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no writable place for the cache
-        return numba.njit(**options)(function)
-
-
-@_compiled
+@compiled
 def _log2(x):  # type: ignore[no-untyped-def]
     """Return log2 |x| to 5e-16, and some finite number for 0.
 
@@ -70,7 +58,7 @@ def _log2(x):  # type: ignore[no-untyped-def]
     return exponent + 2.8853900817779268 * s * series
 
 
-@_compiled
+@compiled
 def _marginals(feature, row, column, count, pdf, log_pdf, mean, sd, entropy):  # type: ignore[no-untyped-def]
     """Fill pdfs, their logarithms and their moments for ``count`` windows."""
     low, lift, total = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
@@ -103,7 +91,7 @@ def _marginals(feature, row, column, count, pdf, log_pdf, mean, sd, entropy):  #
         sd[w] = np.sqrt(sd[w])
 
 
-@_compiled
+@compiled
 def _compare(fused, source, row, column, count, same):  # type: ignore[no-untyped-def]
     """Mark the windows that are identical; return whether all are."""
     all_same = True
@@ -117,7 +105,7 @@ def _compare(fused, source, row, column, count, same):  # type: ignore[no-untype
     return all_same
 
 
-@_compiled
+@compiled
 def _pearson(f, a, count, c):  # type: ignore[no-untyped-def]
     """Fill c with the correlations of two sets of pdfs, 0 if one is uniform."""
     ff, aa = np.zeros(BLOCK), np.zeros(BLOCK)
@@ -133,7 +121,7 @@ def _pearson(f, a, count, c):  # type: ignore[no-untyped-def]
         c[w] = c[w] / np.sqrt(ff[w] * aa[w]) if c[w] != 0 else 0.0
 
 
-@_compiled
+@compiled
 def _couple(f, a, log_f, log_a, w, upper, mean_f, mean_a, mass, product, log_product):  # type: ignore[no-untyped-def]
     """Walk the staircase of the monotone coupling of the pdfs of window w.
 
@@ -162,7 +150,7 @@ def _couple(f, a, log_f, log_a, w, upper, mean_f, mean_a, mass, product, log_pro
     return covariance
 
 
-@_compiled
+@compiled
 def fmi_rows(fused, sources, first, last, out):  # type: ignore[no-untyped-def]
     """Fill rows ``first`` to ``last - 1`` of the FMI maps.
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
+from .._compute import parallel_map
 from ..validation import Image
-from ._common import parallel_map
 
 __all__ = ["box", "covariances", "gaussian", "smooth"]
 

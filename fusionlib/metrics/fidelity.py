@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._compute import parallel_map
 from ..validation import Image
-from ._common import parallel_map, prepare
+from ._common import prepare
 from ._windows import gaussian, smooth
 
 __all__ = ["psnr", "vif_fusion"]

@@ -36,8 +36,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from .._compute import parallel_map
 from ..validation import Image, check_choice
-from ._common import grid, parallel_map, prepare
+from ._common import grid, prepare
 from .gradient import sobel
 
 __all__ = [

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._compute import parallel_map
 from ..validation import Image
-from ._common import GRID, grid, parallel_map, prepare
+from ._common import GRID, grid, prepare
 
 __all__ = ["EdgePreservation", "edge_preservation", "l_abf", "n_abf", "q_abf", "sobel"]
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from .._compute import parallel_map
 from ..validation import Image
-from ._common import parallel_map, prepare
+from ._common import prepare
 from ._windows import box, covariances, gaussian
 
 __all__ = ["SCALE_WEIGHTS", "ms_ssim", "ms_ssim_scales", "ssim_a", "ssim_map"]
