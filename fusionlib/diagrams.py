@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
+from .errors import InputError
 from .fusion import FusionResult
 from .plotting import BookFigure, figure
 from .validation import Image
@@ -99,13 +100,23 @@ class _Grid:
         return left - 0.004, left + self.width + 0.004, level + self.height / 2
 
 
+def _check_counts(result: FusionResult, layers: int | None = None) -> None:
+    """Refuse a result that the places of a figure were not made for."""
+    if len(result.I) != 2:
+        raise InputError(f"result must be of two sources, got {len(result.I)}")
+    if layers is not None and not 1 <= len(result.C) <= layers:
+        raise InputError(
+            f"result must be of at most {layers} layers, got {len(result.C)}"
+        )
+
+
 def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
     """Return the method as a figure, from sources to fused image.
 
     Parameters
     ----------
     result : FusionResult
-        A result of two sources and four layers.
+        A result of two sources and at most four layers.
     width : float, optional
         Width of the figure in inches.
 
@@ -116,7 +127,13 @@ def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
         candidates of the four layers, fused parts, fused image; base parts above.
         Activity and weight maps are those of the first source, each in its own
         range, since they would be blank in a common one.
+
+    Raises
+    ------
+    InputError
+        If the result has more sources or layers.
     """
+    _check_counts(result, layers=len(_Grid.rows) - 1)
     size = width, width * (0.125 / 0.133) * result.F.shape[0] / result.F.shape[1]
     drawing, axes = figure(size=size)
     drawing.set_layout_engine("none")
@@ -210,7 +227,13 @@ def before_and_after(result: FusionResult, *, width: float = 7.6) -> BookFigure:
         A result of two sources.
     width : float, optional
         Width of the figure in inches.
+
+    Raises
+    ------
+    InputError
+        If the result has more sources.
     """
+    _check_counts(result)
     rows, columns = result.F.shape
     drawing, axes = figure(1, 3, size=(width, width / 3 / columns * rows + 0.25))
     titles = ("infrared", "visible", "fused")

@@ -8,9 +8,10 @@ only drawn there.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -78,6 +79,45 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+def _styled(*names: str) -> Callable[[type], type]:
+    """Return a decorator of classes that runs methods in the style of the book.
+
+    Matplotlib looks up sizes and colours when a title or a line is made, and that is
+    in the caller's code. So the style goes with the figure, and the settings of the
+    process stay as they are.
+    """
+
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*arguments: Any, **options: Any) -> Any:
+            with plt.rc_context(_STYLE):
+                return method(*arguments, **options)
+
+        return call
+
+    def decorate(cls: type) -> type:
+        for name in names:
+            setattr(cls, name, wrap(getattr(cls, name)))
+        return cls
+
+    return decorate
+
+
+@_styled(
+    "annotate", "axhline", "axvline", "bar", "bar_label", "barh", "boxplot", "contour",
+    "errorbar", "fill_between", "hist", "imshow", "legend", "loglog", "pcolormesh",
+    "plot", "scatter", "semilogx", "semilogy", "set_title", "set_xlabel", "set_xscale",
+    "set_xticks", "set_ylabel", "set_yscale", "set_yticks", "stairs", "step", "text",
+    "tick_params", "twinx", "twiny",
+)  # fmt: skip
+class BookAxes(Axes):
+    """Axes whose titles, lines and labels have the style of the book."""
+
+
+@_styled(
+    "add_axes", "add_subplot", "colorbar", "draw", "legend", "savefig", "suptitle",
+    "supxlabel", "supylabel", "text",
+)  # fmt: skip
 class BookFigure(Figure):
     """A figure that a notebook shows once, as a PNG that is as small as it can be."""
 
@@ -91,8 +131,7 @@ class BookFigure(Figure):
         from PIL import Image
 
         buffer = io.BytesIO()
-        with plt.rc_context(_STYLE):
-            self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
         exact = Image.open(buffer).convert("RGB")
         palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
         change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
@@ -113,8 +152,7 @@ class BookFigure(Figure):
         from PIL import Image
 
         buffer, small = io.BytesIO(), io.BytesIO()
-        with plt.rc_context(_STYLE):
-            self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
         plt.close(self)
         picture = Image.open(buffer).convert("RGB")
         picture.save(small, "jpeg", quality=quality, optimize=True)
@@ -136,6 +174,8 @@ def figure(
 ) -> tuple[BookFigure, Any]:
     """Return a figure in the style of the book and its axes.
 
+    The settings of matplotlib stay as they are.
+
     Parameters
     ----------
     rows, columns : int, optional
@@ -145,17 +185,16 @@ def figure(
     **options
         Passed to ``matplotlib.pyplot.subplots``.
     """
-    # Titles and labels take their size from the settings when they are written,
-    # which is in the caller's code: so these settings stay.
-    plt.rcParams.update(_STYLE)
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=size,
-        layout="constrained",
-        FigureClass=BookFigure,
-        **options,
-    )
+    with plt.rc_context(_STYLE):
+        return plt.subplots(
+            rows,
+            columns,
+            figsize=size,
+            layout="constrained",
+            FigureClass=BookFigure,
+            subplot_kw={"axes_class": BookAxes},
+            **options,
+        )
 
 
 def limits_around(
@@ -360,7 +399,7 @@ def show_receptive_fields(
     for place, (name, influence), colour in zip(
         grid, influences.items(), LAYER_COLOURS, strict=False
     ):
-        panel = drawing.add_subplot(place)
+        panel = drawing.add_subplot(place, axes_class=BookAxes)
         amount = np.abs(influence)
         panel.imshow(amount, cmap="magma", vmin=0, vmax=np.percentile(
             amount[amount > 0], 98) if amount.any() else 1)  # fmt: skip
