@@ -59,8 +59,9 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
 
     async function byBrowser(file) {
       const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
-      const { width, height } = bitmap, data = new Uint16Array(3 * width * height);
+      const { width, height } = bitmap;
       if (width * height > 2 ** 26) return { height, width };
+      const data = new Uint16Array(3 * width * height);
       const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
       context.drawImage(bitmap, 0, 0);
       bitmap.close();

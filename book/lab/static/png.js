@@ -8,6 +8,12 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
 
   const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
   const LANES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+  const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
+
+  /* Compressed bytes that are inflated at once: at most a thousand times as many come out. */
+  const PIECE = 4096;
+
+  const damaged = () => new Error("damaged");
 
   const isPng = (bytes) => SIGNATURE.every((v, i) => bytes[i] === v);
 
@@ -23,38 +29,105 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
     return new Uint8Array(await new Response(out).arrayBuffer());
   }
 
+  /* The first `count` bytes of a zlib stream in parts. The header of the file says how many
+   * its pixels need: what comes after them, however much, is not inflated. */
+  async function inflate(parts, count) {
+    let part = 0, at = 0;
+    const source = new ReadableStream({
+      pull(controller) {
+        while (part < parts.length && at >= parts[part].length) [part, at] = [part + 1, 0];
+        if (part === parts.length) return controller.close();
+        controller.enqueue(parts[part].slice(at, at + PIECE));
+        at += PIECE;
+      },
+    }, { highWaterMark: 0 });
+    const reader = source.pipeThrough(new DecompressionStream("deflate")).getReader();
+    const out = new Uint8Array(count);
+    let filled = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const room = count - filled;
+      out.set(next.value.subarray(0, room), filled);
+      filled += Math.min(next.value.length, room);
+      if (next.value.length > room) {
+        await reader.cancel();
+        break;
+      }
+    }
+    if (filled < count) throw damaged();
+    return out;
+  }
+
+  /* The tag Orientation of Exif data, 1 if there is none or it cannot be read. */
+  function orientationOf(exif) {
+    if (!exif || exif.length < 8) return 1;
+    const view = new DataView(exif.buffer, exif.byteOffset, exif.length);
+    const order = view.getUint16(0), little = order === 0x4949;
+    if ((!little && order !== 0x4d4d) || view.getUint16(2, little) !== 42) return 1;
+    let at = view.getUint32(4, little);
+    if (at + 2 > exif.length) return 1;
+    const count = view.getUint16(at, little);
+    at += 2;
+    for (let k = 0; k < count && at + 12 <= exif.length; k++, at += 12) {
+      if (view.getUint16(at, little) === 0x112) {
+        const value = view.getUint16(at + 8, little);
+        return value >= 1 && value <= 8 ? value : 1;
+      }
+    }
+    return 1;
+  }
+
+  /* Turned as the orientation says, like read_image in fusionlib/io.py. */
+  function upright(image, orientation) {
+    if (orientation === 1) return image;
+    const { height, width, lanes, data } = image, swap = orientation >= 5;
+    const [rows, columns] = swap ? [width, height] : [height, width];
+    const down = [3, 4, 7, 8].includes(orientation), across = [2, 3, 6, 7].includes(orientation);
+    const turned = new Uint16Array(data.length);
+    for (let y = 0, o = 0; y < rows; y++) {
+      for (let x = 0; x < columns; x++) {
+        const v = down ? rows - 1 - y : y, u = across ? columns - 1 - x : x;
+        const from = lanes * (swap ? u * width + v : v * width + u);
+        for (let k = 0; k < lanes; k++) turned[o++] = data[from + k];
+      }
+    }
+    return { ...image, height: rows, width: columns, data: turned };
+  }
+
   /* Pixels as { height, width, lanes, top, data }, lanes 1 (grey) or 3 (RGB), top the
-   * largest value, transparent whether any pixel is; null for other files. */
+   * largest value, transparent whether any pixel is; null for other files. Upright. */
   async function decode(bytes) {
     const whole = size(bytes);
     if (!whole || bytes[28] !== 0) return null;
     const { width, height } = whole, depth = bytes[24], kind = bytes[25];
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const parts = [];
-    let palette = null, clear = null, ended = false;
+    const lanes = LANES[kind];
+    if (!width || !height || !lanes || !DEPTHS[kind].includes(depth)) throw damaged();
+    let palette = null, clear = null, exif = null, ended = false;
     for (let at = 8; at + 12 <= bytes.length;) {
       const length = view.getUint32(at), name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
       const body = bytes.subarray(at + 8, at + 8 + length);
       if (name === "IDAT") parts.push(body);
       else if (name === "PLTE") palette = body;
       else if (name === "tRNS") clear = body;
+      else if (name === "eXIf") exif = body;
       else if (name === "IEND") ended = true;
       at += 12 + length;
     }
-    const lanes = LANES[kind];
-    if (!ended || !lanes || (kind === 3 && !palette)) throw new Error("damaged");
-    const raw = await through(await new Blob(parts).arrayBuffer(), new DecompressionStream("deflate"));
+    if (!ended || (kind === 3 && !palette)) throw damaged();
     const line = Math.ceil((width * lanes * depth) / 8), step = Math.max((lanes * depth) >> 3, 1);
-    if (raw.length < height * (line + 1)) throw new Error("damaged");
+    const raw = await inflate(parts, height * (line + 1));
     const samples = unfilter(raw, height, line, step);
     const values = widen(samples, height, width * lanes, line, depth);
-    return finish(values, { height, width, lanes, depth, kind, palette, clear });
+    const image = finish(values, { height, width, lanes, depth, kind, palette, clear });
+    return upright(image, orientationOf(exif));
   }
 
   function unfilter(raw, height, line, step) {
     const out = new Uint8Array(height * line);
     for (let y = 0; y < height; y++) {
       const filter = raw[y * (line + 1)], from = y * (line + 1) + 1, to = y * line;
+      if (filter > 4) throw damaged();
       for (let i = 0; i < line; i++) {
         const a = i >= step ? out[to + i - step] : 0, b = y ? out[to + i - line] : 0;
         let guess = 0;
