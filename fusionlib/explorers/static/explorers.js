@@ -275,8 +275,8 @@
     const average = A.mean(p.infrared, p.visible);
     const lut = Uint8Array.from(colours.flat());
     const signed = (v) => (v < 0 ? "−" : "+") + (Math.abs(v) / 100).toFixed(2);
-    const values = !full ? [] : layers.map((_, k) => (i) => 100 * fused[0][i] - p.baseValue[i] +
-      p.residual[i] + (k ? p[`delta${k}`][i] : 0));
+    const values = !full ? [] : layers.map((_, k) => (i) => (100 * fused[0][i] - p.baseValue[i] +
+      p.residual[i] + (k ? p[`delta${k}`][i] : 0)) << 16 >> 16);  // differences are of 16 bits
     let last = "", winner = null, result = null;
 
     return async (state) => {
