@@ -31,8 +31,9 @@ from ._version import __version__
 from .config import FusionConfig
 from .errors import InputError
 from .files import check_combination, fuse_files
+from .io import append_line
 from .pairing import FilePair
-from .validation import check_positive_int
+from .validation import check_workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -149,22 +150,27 @@ class Fuser:
             return record
 
     def _fuse(self, pair: FilePair, output: str) -> Record:
+        import torch
+
         from .fusion import load_model
 
-        if self.threads is not None:
-            import torch
-
-            torch.set_num_threads(self.threads)
-        if self._model is None:
-            self._model = load_model(self.weights, self.device, self.config.precision)
-        return fuse_files(
-            [pair.ir, pair.vis],
-            output,
-            config=self.config,
-            weights=self._model,
-            register=self.register,
-            max_memory=self.max_memory,
-        )
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            if self._model is None:
+                self._model = load_model(
+                    self.weights, self.device, self.config.precision
+                )
+            return fuse_files(
+                [pair.ir, pair.vis],
+                output,
+                config=self.config,
+                weights=self._model,
+                register=self.register,
+                max_memory=self.max_memory,
+            )
+        finally:
+            torch.set_num_threads(before)
 
 
 def describe_pair(pair: FilePair, identity: Record) -> Record:
@@ -230,13 +236,7 @@ class Manifest:
     def append(self, record: Record) -> None:
         """Add a line; when this returns, it is on the disk."""
         line = json.dumps(record, ensure_ascii=False) + "\n"
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            # With one write the line is there whole, or torn at the very end.
-            os.write(handle, line.encode("utf-8", "surrogateescape"))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        append_line(self.path, line.encode("utf-8", "surrogateescape"))
         self.records[record["pair"]] = record
 
     def has_done(self, pair: FilePair, identity: Record) -> bool:
@@ -314,7 +314,7 @@ def check_cluster(workers: int | None, scheduler: str | None) -> None:
         If Dask distributed is not installed, or the arguments cannot be used.
     """
     if workers is not None:
-        check_positive_int(workers, "workers")
+        check_workers(workers)
         if scheduler is not None:
             raise InputError("workers and scheduler exclude each other")
     if importlib.util.find_spec("distributed") is None:
@@ -364,7 +364,9 @@ def connect(
     with contextlib.ExitStack() as stack:
         if quiet:
             for name in ("distributed", "distributed.client"):  # each has its level
-                logging.getLogger(name).setLevel(logging.CRITICAL)
+                logger = logging.getLogger(name)
+                stack.callback(logger.setLevel, logger.level)
+                logger.setLevel(logging.CRITICAL)
         if scheduler is None:
             cores = dask.system.CPU_COUNT
             if workers is None:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .io import read_image
-from .validation import Image, check_same_shape
+from .io import check_file, is_file, read_image
+from .validation import Image, as_whole_number, check_same_shape
 
 __all__ = [
     "Pair",
@@ -93,10 +93,13 @@ class PairInfo:
 
 
 @functools.cache
+def _registry_text() -> str:
+    return resources.files(__package__).joinpath("tno_registry.json").read_text("utf-8")
+
+
 def registry() -> dict[str, Any]:
     """Return names, checksums, source and licence note of the real pairs."""
-    text = resources.files(__package__).joinpath("tno_registry.json").read_text("utf-8")
-    return json.loads(text)
+    return json.loads(_registry_text())
 
 
 def data_dir() -> Path:
@@ -116,10 +119,21 @@ def _files(number: int) -> tuple[str, str]:
     return f"IR{number}.png", f"VIS{number}.png"
 
 
+def _argument() -> str:
+    """Name what decides the folder, for messages."""
+    return "FUSIONLIB_DATA" if os.environ.get("FUSIONLIB_DATA") else "data"
+
+
 def real_pairs() -> list[int]:
-    """Return the numbers of the real pairs that are on this machine."""
-    folder = data_dir()
-    return [n for n in NUMBERS if all((folder / f).is_file() for f in _files(n))]
+    """Return the numbers of the real pairs that are on this machine.
+
+    Raises
+    ------
+    InputError
+        If the system does not let us look into the folder.
+    """
+    folder, name = data_dir(), _argument()
+    return [n for n in NUMBERS if all(is_file(folder / f, name) for f in _files(n))]
 
 
 def list_pairs() -> list[PairInfo]:
@@ -140,7 +154,8 @@ def load_pair(name: str | int) -> Pair:
     ----------
     name : str or int
         Name of a synthetic scene (``"street"``), or a real pair as a number
-        (``1`` .. ``21``) or name (``"tno1"``).
+        (``1`` .. ``21``) or name (``"tno1"``); capital letters and spaces around it
+        do not matter.
 
     Returns
     -------
@@ -152,17 +167,18 @@ def load_pair(name: str | int) -> Pair:
     InputError
         If there is no such pair, or a real one has not been fetched or is damaged.
     """
-    text = str(name).strip().lower().removeprefix("tno")
-    if text.isdecimal() and int(text) in NUMBERS:
-        return _load_real(int(text))
+    text = str(name).strip().lower()
+    number = as_whole_number(text.removeprefix("tno"))
+    if number in NUMBERS:
+        return _load_real(number)
     from .scenes import SCENES, render_scene
 
-    if name not in SCENES:
+    if text not in SCENES:
         raise InputError(
             f"pair must be a scene ({', '.join(SCENES)}) or a number from 1 to "
             f"{NUMBERS[-1]}, got {name!r}"
         )
-    scene = render_scene(str(name))
+    scene = render_scene(text)
     return Pair(
         scene.name,
         f"{scene.title} (synthetic)",
@@ -202,6 +218,11 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
     -------
     dict of str to str
         ``ok``, ``missing`` or ``changed`` for each file.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
     """
     import pooch
 
@@ -209,9 +230,10 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
     result = {}
     for file in (file for number in numbers for file in _files(number)):
         path = folder / file
-        if not path.is_file():
+        if not is_file(path, _argument()):
             result[file] = "missing"
         else:
+            check_file(path, _argument())
             same = pooch.file_hash(str(path)) == known[file]
             result[file] = "ok" if same else "changed"
     return result

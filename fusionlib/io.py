@@ -26,9 +26,10 @@ from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as PILImage
 
 from .errors import InputError, reason
-from .validation import Image, as_colour, as_image, check_size, is_colour
+from .validation import Image, as_array, as_colour, as_image, check_size, is_colour
 
 __all__ = [
+    "append_line",
     "atomic_path",
     "check_file",
     "check_folder",
@@ -475,6 +476,40 @@ def _new_file(target: Path) -> Path:
     return target.with_name(name)
 
 
+def append_line(path: str | os.PathLike[str], line: bytes) -> None:
+    """Add a line to a file, whole or not at all; on return it is on the disk.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; it is made if it is not there.
+    line : bytes
+        The line with its end.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, for instance on a full disk.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            length, rest = os.fstat(handle).st_size, memoryview(line)
+            try:
+                while rest:  # the system may take a part only
+                    rest = rest[os.write(handle, rest) :]
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, length)
+                raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise InputError(
+            f"output: cannot write {os.fspath(path)} ({reason(error)})"
+        ) from error
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Refuse an output file that cannot be written, before the work is done.
 
@@ -509,7 +544,8 @@ def write_image(path: str | os.PathLike[str], image: Any) -> None:
         If the image is not valid or the file cannot be written.
     """
     check_writable(path)
-    if getattr(image, "dtype", None) == np.uint8 and image.ndim == 2 and image.size:
+    image = as_array(image)
+    if image.dtype == np.uint8 and image.ndim == 2 and image.size:
         pixels = image  # a large image is not taken through floats
     else:
         pixels = to_uint8(as_colour(image) if is_colour(image) else as_image(image))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .architecture import CONVOLUTIONS, PAPER_LAYERS
 from .errors import InputError
-from .io import atomic_path
+from .io import atomic_path, check_output
 from .validation import check_choice
 from .weights import VGGWeights, grey_convolutions, load_weights
 
@@ -82,6 +82,7 @@ def export_onnx(
         raise InputError(
             f"output: {path} must end in .onnx, got {path.suffix or 'no ending'!r}"
         )
+    check_output(path)
     try:
         import onnx
     except ImportError:

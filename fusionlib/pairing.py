@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InputError
+from .io import is_file
 
 __all__ = ["FilePair", "find_pairs"]
 
@@ -99,7 +100,7 @@ def _expand(pattern: str, name: str) -> dict[str, tuple[str, ...]]:
     files = [
         path
         for path in found
-        if path.is_file() and (path.suffix.lower() in endings or not is_folder)
+        if is_file(path, name) and (path.suffix.lower() in endings or not is_folder)
     ]
     if not files:
         raise InputError(f"{name}: {pattern!r} matches no file")

@@ -26,10 +26,19 @@ from typing import Any
 
 import numpy as np
 
+from ._compute import processors, thread_budget
 from ._version import __version__
-from .errors import InputError
-from .io import atomic_path, read_image, to_uint8, write_image
-from .validation import check_choice, check_positive_int
+from .errors import InputError, reason
+from .io import (
+    atomic_path,
+    check_folder,
+    is_file,
+    look_at,
+    read_image,
+    to_uint8,
+    write_image,
+)
+from .validation import check_choice, check_positive_int, check_workers
 
 __all__ = [
     "DEFAULT_METHODS",
@@ -314,7 +323,7 @@ def _dictionary(method: str, number: int, folder: Path | None) -> Path | None:
         path = folder / "convsr_dictionary.mat"
     else:
         return None
-    return path if path.is_file() else None
+    return path if is_file(path, "dictionaries") else None
 
 
 def reproduce(
@@ -360,6 +369,7 @@ def reproduce(
     """
     from .data import NUMBERS, load_pair
 
+    look_at(output, "output")
     output = Path(output)
     names = list(dict.fromkeys(DEFAULT_METHODS if methods is None else methods))
     for name in names:
@@ -371,9 +381,9 @@ def reproduce(
         load_pair(number)
     if not names or not wanted:
         raise InputError("methods and images must not be empty")
-    folder = None if dictionaries is None else Path(dictionaries)
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"dictionaries: folder {folder} does not exist")
+    folder = None
+    if dictionaries is not None:
+        folder = check_folder(dictionaries, "dictionaries")
     label = digest = ""
     if "proposed" in names:
         from .weights import load_weights
@@ -384,7 +394,7 @@ def reproduce(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"output: cannot make folder {output} ({error.strerror})"
+            f"output: cannot make folder {output} ({reason(error)})"
         ) from None
 
     tasks = [
@@ -414,7 +424,7 @@ def _run_all(
     """Run tasks in processes, and yield a line for each that fails."""
     from tqdm import tqdm
 
-    count = check_positive_int(workers or os.cpu_count() or 1, "workers")
+    count = check_workers(processors() if workers is None else workers)
     bar = tqdm(
         total=total, initial=total - len(todo), disable=not progress, unit="image"
     )
@@ -422,12 +432,11 @@ def _run_all(
         bar.close()
         return
     # Spawned, because a forked child must not use the threads of its parent.
+    count = min(count, len(todo))
     with (
         bar,
-        _one_thread_each(count),
-        ProcessPoolExecutor(
-            min(count, len(todo)), multiprocessing.get_context("spawn")
-        ) as pool,
+        _shared_threads(count),
+        ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool,
     ):
         futures: dict[Future[Any], Task] = {}
         try:
@@ -445,9 +454,9 @@ def _run_all(
 
 
 @contextmanager
-def _one_thread_each(workers: int) -> Iterator[None]:
-    """Let child processes share the processors instead of each taking all."""
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
+def _shared_threads(workers: int) -> Iterator[None]:
+    """Let child processes share the threads of this one instead of each taking all."""
+    threads = str(max(1, thread_budget() // workers))
     saved = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = threads
     try:

@@ -34,7 +34,7 @@ from .data import Pair, load_pair, registry
 from .decomposition import decompose
 from .errors import InputError
 from .fusion import fuse_base, reconstruct, select, weigh_details
-from .io import to_uint8
+from .io import append_line, check_output, to_uint8
 from .validation import Image, check_choice, check_positive_int
 
 if TYPE_CHECKING:
@@ -256,6 +256,7 @@ def read_activities(
             input_scale=input_scale,
             pooling=pooling,
             device=device,
+            copy=False,
         )
         found = dict(passes)
     else:
@@ -269,7 +270,7 @@ def read_activities(
         wanted = {c.index: c.relu for c in CONVOLUTIONS if c.relu in PAPER_LAYERS}
         found = {}
         with torch.inference_mode():
-            network = build_network(weights).to(place)
+            network = build_network(weights, pooling).to(place)
             for index, module in enumerate(network):
                 x = module(x)
                 if index in wanted:
@@ -617,30 +618,19 @@ def _provenance(weights: VGGWeights, crop: tuple[int, int] | None) -> dict[str, 
     }
 
 
-def _line(cells: Sequence[Any]) -> str:
+def _line(cells: Sequence[Any]) -> bytes:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
-
-
-def _append(path: Path, line: str) -> None:
-    """Append one line with one write, so that it is there whole or not at all."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        os.write(handle, line.encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return buffer.getvalue().encode()
 
 
 def _begin(path: Path, provenance: dict[str, Any]) -> Mapping[tuple[str, str], Any]:
     """Start a file, or check that it is continued under the same conditions."""
-    if not path.parent.is_dir():
-        raise InputError(f"output: folder {path.parent} does not exist")
+    check_output(path)
     if not path.exists() or path.stat().st_size == 0:
         dated = provenance | {"date": time.strftime("%Y-%m-%d", time.gmtime())}
-        _append(path, _MARK + json.dumps(dated) + "\n")
-        _append(path, _line(("pair", "variant", *COLUMNS)))
+        append_line(path, (_MARK + json.dumps(dated) + "\n").encode())
+        append_line(path, _line(("pair", "variant", *COLUMNS)))
         return {}
     study = read_study(path)
     for key, value in provenance.items():
@@ -713,6 +703,6 @@ def run_study(
             logger.info("%s: %d variants", pair.name, len(todo))
             for chosen, _, row in measure(pair, todo, weights, device=device):
                 cells = ["" if math.isnan(v) else f"{v:.6g}" for v in row.values()]
-                _append(path, _line((pair.name, chosen.name, *cells)))
+                append_line(path, _line((pair.name, chosen.name, *cells)))
                 bar.update()
     return read_study(path)

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from ._compute import processors
+from .errors import InputError, reason
 
 __all__ = [
     "MAX_PIXELS",
     "Image",
+    "as_array",
     "as_colour",
     "as_image",
+    "as_list",
     "as_sources",
+    "as_whole_number",
     "check_choice",
     "check_positive",
     "check_positive_int",
     "check_same_shape",
     "check_size",
+    "check_workers",
     "is_colour",
 ]
 
@@ -37,6 +43,8 @@ MAX_PIXELS = 2**28
 
 #: Overshoot of [0, 1] that is put down to rounding and accepted.
 RANGE_TOLERANCE = 1e-6
+
+_BOOLEAN = (bool, np.bool_)
 
 _INTEGER_SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
@@ -65,6 +73,90 @@ def check_size(height: int, width: int, name: str) -> None:
         )
 
 
+def as_array(value: Any, name: str = "image") -> NDArray[Any]:
+    """Return what can be seen as an array, as one.
+
+    Parameters
+    ----------
+    value : array_like
+        Also a masked array without masked pixels, and a tensor of torch, whatever
+        its precision, its device and its gradients.
+    name : str, optional
+        What to call the argument in messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        The array. It may share memory with ``value``.
+
+    Raises
+    ------
+    InputError
+        If pixels are masked, a tensor holds no pixels of its own (sparse, quantised,
+        or on the device "meta"), or it is no array at all.
+    """
+    if np.ma.is_masked(value):
+        raise InputError(
+            f"{name} has masked pixels, whose values are not known; fill them first, "
+            "as numpy.ma.filled does"
+        )
+    torch = sys.modules.get("torch")
+    try:
+        if torch is not None and isinstance(value, torch.Tensor):
+            return _from_tensor(value, name)
+        return np.asarray(value)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the object does when it is asked
+        got = f"{type(value).__name__} ({reason(error)})"
+        raise InputError(f"{name} must be an array, got {got}") from None
+
+
+def _from_tensor(tensor: Any, name: str) -> NDArray[Any]:
+    import torch
+
+    kinds = {
+        "sparse": tensor.layout != torch.strided,
+        "quantised": tensor.is_quantized,
+        "meta": tensor.is_meta,
+    }
+    for kind, is_so in kinds.items():
+        if is_so:
+            raise InputError(
+                f"{name} must be an array or a dense tensor, got a {kind} tensor"
+            )
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point() and tensor.dtype != torch.float64:
+        tensor = tensor.float()  # NumPy has no bfloat16
+    return tensor.numpy()
+
+
+def as_list(sources: Any, minimum: int = 2) -> list[Any]:
+    """Return the items of a sequence of images.
+
+    Raises
+    ------
+    InputError
+        If it is a single image or no sequence, or there are fewer than ``minimum``.
+    """
+    if getattr(sources, "ndim", 3) == 2:
+        raise InputError(
+            "sources must be a sequence of 2-D images, got a single 2-D array"
+        )
+    try:
+        items = list(sources)
+    except Exception:
+        raise InputError(
+            "sources must be a sequence of 2-D images, "
+            f"got an object of type {type(sources).__name__}"
+        ) from None
+    if len(items) < minimum:
+        raise InputError(
+            f"sources must hold at least {minimum} images, got {len(items)}"
+        )
+    return items
+
+
 def as_image(value: Any, name: str = "image") -> Image:
     """Return a grey image as a float64 array in [0, 1].
 
@@ -87,12 +179,7 @@ def as_image(value: Any, name: str = "image") -> Image:
         If the array is not two-dimensional, is empty or too large, is of another
         type, or holds NaN, infinity or values outside [0, 1].
     """
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise InputError(
-            f"{name} must be a 2-D array, got a ragged sequence"
-        ) from error
+    array = as_array(value, name)
     if array.ndim != 2:
         hint = (
             "; convert colour to grey first, as fusionlib.colour.luminance does"
@@ -131,7 +218,7 @@ def as_colour(value: Any, name: str = "image") -> Image:
     InputError
         If the shape is another, or as :func:`as_image`.
     """
-    array = np.asarray(value)
+    array = as_array(value, name)
     if not is_colour(array):
         raise InputError(
             f"{name} must be a colour image of shape (H, W, 3), got an array of "
@@ -207,21 +294,7 @@ def as_sources(sources: Any, *, minimum: int = 2) -> list[Image]:
         If there are fewer than ``minimum``, if one is not a valid image, or if
         their sizes differ.
     """
-    if isinstance(sources, np.ndarray) and sources.ndim == 2:
-        raise InputError(
-            "sources must be a sequence of 2-D images, got a single 2-D array"
-        )
-    try:
-        items = list(sources)
-    except TypeError:
-        raise InputError(
-            "sources must be a sequence of 2-D images, "
-            f"got an object of type {type(sources).__name__}"
-        ) from None
-    if len(items) < minimum:
-        raise InputError(
-            f"sources must hold at least {minimum} images, got {len(items)}"
-        )
+    items = as_list(sources, minimum)
     names = [f"sources[{k}]" for k in range(len(items))]
     images = [as_image(item, name) for item, name in zip(items, names, strict=True)]
     check_same_shape(images, names)
@@ -238,15 +311,17 @@ def check_positive(value: Any, name: str) -> float:
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         number = math.nan
-    if not (math.isfinite(number) and number > 0):
+    if not (math.isfinite(number) and number > 0) or isinstance(value, _BOOLEAN):
         raise InputError(f"{name} must be a finite number above 0, got {value!r}")
     return number
 
 
-def check_positive_int(value: Any, name: str, *, minimum: int = 1) -> int:
-    """Return ``value`` as an int if it is a whole number of at least ``minimum``.
+def check_positive_int(
+    value: Any, name: str, *, minimum: int = 1, maximum: int | None = None
+) -> int:
+    """Return ``value`` as an int if it is a whole number from a range.
 
     Raises
     ------
@@ -255,13 +330,40 @@ def check_positive_int(value: Any, name: str, *, minimum: int = 1) -> int:
     """
     try:
         number = operator.index(value)
-    except TypeError:
+    except (TypeError, ValueError, RuntimeError):
         number = minimum - 1
-    if number < minimum or isinstance(value, bool):
+    if number < minimum or isinstance(value, _BOOLEAN):
         raise InputError(
             f"{name} must be a whole number of at least {minimum}, got {value!r}"
         )
+    if maximum is not None and number > maximum:
+        raise InputError(f"{name} must be at most {maximum}, got {number}")
     return number
+
+
+def check_workers(value: Any, name: str = "workers") -> int:
+    """Return a number of processes, if the machine can be meant to start as many.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number above 0, or more than 16 for each processor.
+    """
+    number = check_positive_int(value, name)
+    most = 16 * processors()
+    if number > most:
+        raise InputError(
+            f"{name} must be at most {most}, 16 for each processor, got {number}"
+        )
+    return number
+
+
+def as_whole_number(text: str) -> int | None:
+    """Return the number that decimal digits stand for, None for any other text.
+
+    Python itself refuses thousands of digits; here they are no number that is meant.
+    """
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:

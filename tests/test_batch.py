@@ -219,6 +219,7 @@ def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
             record = Fuser(seeded, threads=threads)(pair, str(out))
             assert record["error"] is None
             assert out.read_bytes() == (tmp_path / "1.png").read_bytes()
+            assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
 

@@ -17,7 +17,13 @@ from PIL import Image, ImageOps
 from fusionlib import data
 from fusionlib.data import list_pairs, load_pair, registry, verify
 from fusionlib.errors import InputError
-from fusionlib.io import atomic_path, read_image, to_uint8, write_image
+from fusionlib.io import (
+    append_line,
+    atomic_path,
+    read_image,
+    to_uint8,
+    write_image,
+)
 
 GREY = np.arange(240, dtype=np.uint8).reshape(12, 20)
 
@@ -370,6 +376,27 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(grey):
     assert [path.name for path in grey.parent.iterdir()] == ["grey.png"]
 
 
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path, monkeypatch):
+    """The system may take a part of what it is given, and then fail."""
+    path, real = tmp_path / "lines", os.write
+    append_line(path, b"first\n")
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:3]))
+    append_line(path, b"second\n")
+    assert path.read_bytes() == b"first\nsecond\n"
+    calls = []
+
+    def full(handle, data):
+        calls.append(data)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data[:3])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(InputError, match="no space left on device"):
+        append_line(path, b"third\n")
+    assert path.read_bytes() == b"first\nsecond\n"
+
+
 def test_registry_lists_the_42_files():
     expected = {f"{band}{n}.png" for band in ("IR", "VIS") for n in range(1, 22)}
     assert set(registry()["files"]) == expected
@@ -410,7 +437,16 @@ def test_synthetic_pairs_are_always_there(clean_home):
     assert "synthetic" in pair.title
 
 
-@pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", ""])
+def test_names_of_pairs_may_have_capitals():
+    assert load_pair(" Street ").name == load_pair("street").name
+
+
+def test_the_registry_is_not_shared():
+    registry()["files"].clear()
+    assert len(registry()["files"]) == 42
+
+
+@pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
 def test_unknown_pairs_are_refused(name):
     with pytest.raises(InputError, match="pair must be a scene"):
         load_pair(name)

@@ -273,15 +273,17 @@ def test_dictionaries_of_the_authors(tmp_path):
         (["--images", "0"], "images must be a whole number of at least 1"),
         (["--images", "9"], "pair 9 is not in"),
         (["--workers", "0"], "workers must be a whole number"),
-        (["--dictionaries", "/nowhere"], "folder /nowhere does not exist"),
+        (["--dictionaries", "{here}/nowhere"], "{here}/nowhere does not exist"),
+        (["--workers", "100000"], "workers must be at most"),
     ],
 )
 def test_bad_arguments(small_data, tmp_path, capsys, arguments, message):
     output = tmp_path / "out"
     command = ["reproduce", "-o", str(output), "--images", "1", "--methods", "mean"]
+    arguments = [argument.replace("{here}", str(tmp_path)) for argument in arguments]
     assert main([*command, *arguments]) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert message.replace("{here}", str(tmp_path)) in error
     assert error.count("\n") == 1
     assert not output.exists()
 

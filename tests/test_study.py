@@ -64,6 +64,17 @@ def test_the_three_channel_pass_is_the_same_without_a_mean(details, seeded):
         assert all(np.allclose(a[name], b[name], rtol=1e-4) for name in a)
 
 
+def test_both_ways_pool_as_they_are_told(details, seeded):
+    odd = details[:, :9, :17]
+    options = {"pooling": "floor", "input_scale": 3}
+    one = read_activities(odd, seeded, **options)
+    three = read_activities(odd, seeded, mean=(0, 0, 0), **options)
+    for a, b in zip(one, three, strict=True):
+        for name in a:
+            assert a[name].shape == b[name].shape
+            assert np.allclose(a[name], b[name], rtol=1e-4)
+
+
 def test_subtracting_the_mean_is_an_input_of_the_network(seeded):
     """A detail of zero is then a constant colour, and its activity is not zero's."""
     nothing = np.zeros((1, 24, 24))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, reason
+from ..io import check_file
+from ..validation import as_array
 
 __all__ = ["as_dictionary", "default_convsr_dictionary", "read_dictionary"]
 
@@ -35,9 +36,7 @@ def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     InputError
         If the file is missing, damaged, of another kind, or has no ``D``.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"dictionary: {path} does not exist")
+    path = check_file(path, "dictionary")
     ending = path.suffix.lower()
     if ending not in (".mat", ".dat", ".safetensors"):
         raise InputError(
@@ -54,19 +53,15 @@ def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
 
             content = scipy.io.loadmat(path, appendmat=False, variable_names=["D"])
     except Exception as error:
-        raise InputError(
-            f"dictionary: {path} cannot be read ({type(error).__name__}: {error})"
-        ) from None
+        what = f"{type(error).__name__}: {reason(error)}"
+        raise InputError(f"dictionary: {path} cannot be read ({what})") from None
     if "D" not in content:
         raise InputError(f"dictionary: {path} holds no array named D")
     return _as_numbers(content["D"])
 
 
 def _as_numbers(value: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InputError("dictionary must be an array, got a ragged sequence") from None
+    array = as_array(value, "dictionary")
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype.kind in "iu"):
         raise InputError(f"dictionary must hold real numbers, got {array.dtype}")
     return array.astype(np.float64)
