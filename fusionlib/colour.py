@@ -178,11 +178,11 @@ def split_sources(
         If more than one source is in colour (which chroma should be kept?), or the
         colour source is not valid.
     """
-    if isinstance(sources, np.ndarray) and sources.ndim < 3:
+    if getattr(sources, "ndim", 3) < 3:
         return sources, None, None  # refused by as_sources, in its words
     try:
         planes = list(sources)
-    except TypeError:
+    except Exception:  # of any kind; as_sources says what is wrong
         return sources, None, None
     names = names or [f"sources[{k}]" for k in range(len(planes))]
     found = [k for k, source in enumerate(planes) if is_colour(source)]

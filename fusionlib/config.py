@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .architecture import PAPER_LAYERS, check_layers
-from .decomposition import DEFAULT_LAM, DEFAULT_PADDING
+from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
 from .validation import check_choice, check_positive, check_positive_int
 
@@ -83,15 +85,18 @@ class FusionConfig:
             object.__setattr__(self, name, value)
 
         put("lam", check_positive(self.lam, "lam"))
-        put("padding", check_positive_int(self.padding, "padding", minimum=0))
+        padding = check_positive_int(
+            self.padding, "padding", minimum=0, maximum=MAX_PADDING
+        )
+        put("padding", padding)
         put("alpha", _check_alpha(self.alpha))
         put("layers", check_layers(self.layers))
+        if not isinstance(self.before_relu, bool | np.bool_):
+            raise InputError(f"before_relu must be a bool, got {self.before_relu!r}")
         put("before_relu", bool(self.before_relu))
         put("input_scale", check_positive(self.input_scale, "input_scale"))
         put("pooling", check_choice(self.pooling, "pooling", ("ceil", "floor")))
-        put("radius", check_positive_int(self.radius, "radius"))
-        if self.radius > MAX_RADIUS:
-            raise InputError(f"radius must be at most {MAX_RADIUS}, got {self.radius}")
+        put("radius", check_positive_int(self.radius, "radius", maximum=MAX_RADIUS))
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
         check_choice(self.selection, "selection", ("max", "absmax"))
         check_choice(self.precision, "precision", PRECISIONS)
@@ -145,11 +150,19 @@ class FusionConfig:
 def _check_alpha(alpha: Any) -> tuple[float, ...] | None:
     if alpha is None:
         return None
-    if not isinstance(alpha, Sequence) or isinstance(alpha, str):
+    if isinstance(alpha, str | Mapping | Set):
         raise InputError(f"alpha must be a sequence of numbers or None, got {alpha!r}")
     try:
-        values = tuple(float(a) for a in alpha)
-    except (TypeError, ValueError):
+        items = list(alpha)
+    except TypeError:
+        raise InputError(
+            f"alpha must be a sequence of numbers or None, got {alpha!r}"
+        ) from None
+    try:
+        values = tuple(
+            math.nan if isinstance(a, str | bool) else float(a) for a in items
+        )
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         values = (math.nan,)
     if not all(math.isfinite(a) and a >= 0 for a in values):
         raise InputError(f"alpha must hold numbers of at least 0, got {alpha!r}")

@@ -33,6 +33,9 @@ __all__ = [
 #: Weight of the gradient penalty in the paper.
 DEFAULT_LAM = 5.0
 
+#: Largest number of mirrored pixels that makes sense for any accepted image.
+MAX_PADDING = 1024
+
 #: Mirrored pixels added on every side before the transform.
 DEFAULT_PADDING = 16
 
@@ -67,7 +70,8 @@ def frequency_response(
     columns = width // 2 + 1 if half else width
     gx = 2 - 2 * np.cos(2 * np.pi * np.arange(columns) / width)
     gy = 2 - 2 * np.cos(2 * np.pi * np.arange(height) / height)
-    return 1 / (1 + lam * (gx + gy[:, None]))
+    with np.errstate(over="ignore"):  # an infinite penalty leaves the mean alone
+        return 1 / (1 + lam * (gx + gy[:, None]))
 
 
 def decompose(
@@ -108,7 +112,7 @@ def decompose(
     (True, True)
     """
     image = as_image(image)
-    padding = check_positive_int(padding, "padding", minimum=0)
+    padding = check_positive_int(padding, "padding", minimum=0, maximum=MAX_PADDING)
     height, width = image.shape
     padded = np.pad(image, padding, mode="symmetric")
     spectrum = scipy.fft.rfft2(padded)

@@ -68,39 +68,54 @@ def pick_device(device: str = "auto") -> torch.device:
     InputError
         If the device is unknown or not there.
     """
-    kind = str(device).split(":")[0]
-    check_choice(kind, "device", ("auto", "cpu", "cuda"))
-    if kind == "auto":
+    if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind = str(device).split(":")[0]
+    if kind not in ("cpu", "cuda"):
+        check_choice(device, "device", ("auto", "cpu", "cuda"))
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but no CUDA device is available")
     try:
-        return torch.device(str(device))
-    except RuntimeError:
+        found = torch.device(str(device))
+    except (RuntimeError, ValueError):
         raise InputError(f"device: {device!r} is not a device") from None
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if (found.index or 0) >= count:
+        raise InputError(
+            f"device: {device!r} is not there, the last one is {kind}:{count - 1}"
+        )
+    return found
 
 
-def build_network(weights: VGGWeights) -> torch.nn.Sequential:
+def build_network(weights: VGGWeights, pooling: str = "ceil") -> torch.nn.Sequential:
     """Return VGG-19 up to relu4_1 as a torch module.
 
     Layer for layer the first 21 of ``torchvision.models.vgg19().features``, but
-    with pooling that rounds up. For experiments with three-channel inputs; the
-    fusion itself uses :func:`stream_features`.
+    with pooling that rounds up unless it is told otherwise. For experiments with
+    three-channel inputs; the fusion itself uses :func:`stream_features`.
 
     Parameters
     ----------
     weights : VGGWeights
         The nine convolutions.
+    pooling : {"ceil", "floor"}, optional
+        As in :class:`~fusionlib.config.FusionConfig`; torchvision has "floor".
 
     Returns
     -------
     torch.nn.Sequential
         The network, in evaluation mode and without gradients.
+
+    Raises
+    ------
+    InputError
+        If the kind of pooling is unknown.
     """
+    check_choice(pooling, "pooling", ("ceil", "floor"))
     modules: list[torch.nn.Module] = []
     for convolution in CONVOLUTIONS:
         if len(modules) < convolution.index:
-            modules.append(torch.nn.MaxPool2d(2, 2, ceil_mode=True))
+            modules.append(torch.nn.MaxPool2d(2, 2, ceil_mode=pooling == "ceil"))
         module = torch.nn.utils.skip_init(
             torch.nn.Conv2d, convolution.inputs, convolution.outputs, 3, padding=1
         )
@@ -384,6 +399,7 @@ def stream_features(
     pooling: str = "ceil",
     device: str = "auto",
     precision: str = "fp32",
+    copy: bool = True,
 ) -> Iterator[tuple[str, Any]]:
     """Run the network and reduce each wanted layer as soon as it is there.
 
@@ -397,14 +413,16 @@ def stream_features(
         Layers to yield; the network runs no further than the last of them.
     reduce : callable
         Called with the features, a float32 or bfloat16 tensor of shape
-        (K, M, h, w) whose memory is used again afterwards; what it returns is
-        yielded.
+        (K, M, h, w); what it returns is yielded.
     before_relu, input_scale, pooling
         See :class:`~fusionlib.config.FusionConfig`.
     device : str, optional
         See :func:`pick_device`.
     precision : str, optional
         See :func:`check_precision`.
+    copy : bool, optional
+        Give ``reduce`` features that it may keep. Without it their memory is used
+        again afterwards, which takes less time where they are reduced at once.
 
     Yields
     ------
@@ -421,7 +439,7 @@ def stream_features(
     yield from network.stream(
         details,
         layers=layers,
-        reduce=reduce,
+        reduce=(lambda x: reduce(x.clone())) if copy else reduce,
         before_relu=before_relu,
         input_scale=input_scale,
         pooling=pooling,
@@ -452,10 +470,15 @@ def activities(
     ------
     str, numpy.ndarray of shape (K, h, w)
         Name of the layer and the l1-norm of its features over the channels.
+
+    Raises
+    ------
+    InputError
+        If ``input_scale`` is so large that a feature is not finite.
     """
     if not isinstance(weights, Network):
         weights = Network(weights, device, config.precision)
-    yield from weights.stream(
+    found = weights.stream(
         details,
         layers=config.layers,
         reduce=lambda x: l1_norm(x).cpu().numpy().astype(np.float64),
@@ -464,6 +487,13 @@ def activities(
         pooling=config.pooling,
         by_rows=True,
     )
+    for name, activity in found:
+        if not np.isfinite(activity).all():
+            raise InputError(
+                f"input_scale: {config.input_scale:g} is too large for these weights, "
+                f"features of {name} are not finite"
+            )
+        yield name, activity
 
 
 def feature_maps(
@@ -493,6 +523,7 @@ def feature_maps(
         weights,
         layers=[layer],
         reduce=lambda x: x[0].float().cpu().numpy().copy(),
+        copy=False,
         **options,
     )
     return next(stream)[1]

@@ -141,33 +141,70 @@ class Model:
 def load_model(
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str | None = None,
 ) -> Model:
     """Load weights and put them on a device, once for many calls of :func:`fuse`.
 
     Parameters
     ----------
     weights : str, path-like, VGGWeights, Model or None, optional
-        See :func:`fusionlib.weights.load_weights`. A Model is returned as it is,
-        whatever the other arguments.
+        See :func:`fusionlib.weights.load_weights`. A Model is returned as it is.
     device : str, optional
         See :func:`fusionlib.features.pick_device`.
     precision : str, optional
-        See :func:`fusionlib.features.check_precision`.
+        See :func:`fusionlib.features.check_precision`; fp32 by default.
 
     Raises
     ------
     InputError
-        If the weights, the device or the precision cannot be used.
+        If the weights, the device or the precision cannot be used, or a Model is on
+        another device or has another precision than the one asked for.
     """
     if isinstance(weights, Model):
+        network = weights.network
+        if precision not in (None, network.precision):
+            raise InputError(
+                f"weights: the model computes in {network.precision}, but precision is "
+                f"{precision!r}; load it with that precision"
+            )
+        if device != "auto" and not _same_device(device, network.device):
+            raise InputError(
+                f"weights: the model is on {network.device}, but device is {device!r}; "
+                "load it on that device"
+            )
         return weights
     # Imported here: these bring torch, which takes longer than everything else.
     from .features import Network
     from .weights import load_weights
 
     loaded = load_weights(weights)
-    return Model(loaded, Network(loaded, device, precision))
+    return Model(loaded, Network(loaded, device, precision or "fp32"))
+
+
+def _same_device(name: str, device: Any) -> bool:
+    from .features import pick_device
+
+    asked = pick_device(name)
+    return asked.type == device.type and (asked.index or 0) == (device.index or 0)
+
+
+def as_config(config: FusionConfig | None, weights: Any = None) -> FusionConfig:
+    """Return the parameters to fuse with: the paper's if none are given.
+
+    The precision of a :class:`Model` is then that of its network.
+
+    Raises
+    ------
+    InputError
+        If ``config`` is something else.
+    """
+    if config is None:
+        if isinstance(weights, Model):
+            return FusionConfig(precision=weights.network.precision)
+        return FusionConfig()
+    if not isinstance(config, FusionConfig):
+        raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
+    return config
 
 
 def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
@@ -285,7 +322,7 @@ def fuse(
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
         See :func:`fusionlib.weights.load_weights`; or what :func:`load_model`
-        returned, with its device and precision.
+        returned, with its device and precision: others are refused.
     device : str, optional
         See :func:`fusionlib.features.pick_device`.
     register : bool, optional
@@ -303,6 +340,12 @@ def fuse(
     InputError
         If a source, a parameter, the weights or the device cannot be used.
 
+    Notes
+    -----
+    To fuse in several processes, start them by ``multiprocessing``'s "spawn" or
+    "forkserver". A child that is forked from a process in which torch has computed
+    has none of its threads, and waits for them for ever.
+
     References
     ----------
     .. [1] H. Li, X.-J. Wu, J. Kittler, "Infrared and Visible Image Fusion using a
@@ -316,9 +359,7 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    config = FusionConfig() if config is None else config
-    if not isinstance(config, FusionConfig):
-        raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
+    config = as_config(config, weights)
     planes, coloured, chroma = split_sources(sources)
     images = as_sources(planes)
     clock = _Clock()

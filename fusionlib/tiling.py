@@ -22,6 +22,7 @@ from .decomposition import decompose
 from .errors import InputError
 from .fusion import (
     Model,
+    as_config,
     describe,
     fuse_base,
     load_model,
@@ -32,10 +33,13 @@ from .fusion import (
 from .io import to_uint8
 from .validation import (
     Image,
+    as_array,
     as_image,
+    as_list,
     check_positive_int,
     check_same_shape,
     check_size,
+    is_colour,
 )
 
 if TYPE_CHECKING:
@@ -226,7 +230,7 @@ def fuse_large(
     1e-6 in float32: the network is exact but for the order of float32 sums, the
     decomposition to 1e-8.
     """
-    config = FusionConfig() if config is None else config
+    config = as_config(config, weights)
     arrays = _check_sources(sources)
     height, width = arrays[0].shape
     if tile is None:
@@ -308,13 +312,16 @@ def _seen(part: slice, reach: int, length: int, padding: int) -> NDArray[np.intp
     return padded[(position + padding) % period]
 
 
-def _check_sources(sources: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+def _check_sources(sources: Any) -> list[NDArray[Any]]:
     """Check what can be checked without converting the whole images."""
-    arrays = [np.asanyarray(source) for source in sources]
-    names = [f"sources[{k}]" for k in range(len(arrays))]
-    if len(arrays) < 2:
-        raise InputError(f"sources must hold at least 2 images, got {len(arrays)}")
+    items = as_list(sources)
+    names = [f"sources[{k}]" for k in range(len(items))]
+    arrays = [as_array(item, name) for item, name in zip(items, names, strict=True)]
     for array, name in zip(arrays, names, strict=True):
+        if is_colour(array):
+            raise InputError(
+                f"{name} must be grey: max_memory does not go with colour; leave it out"
+            )
         if array.ndim == 2:
             check_size(array.shape[0], array.shape[1], name)
         if array.ndim != 2 or array.dtype not in (np.uint8, np.uint16):

@@ -18,6 +18,7 @@ from fusionlib.features import (
     build_network,
     check_precision,
     feature_maps,
+    pick_device,
     stream_features,
 )
 
@@ -114,6 +115,36 @@ def test_activities_do_not_depend_on_company(seeded, detail):
 def test_after_the_relu_nothing_is_negative(seeded, detail):
     assert feature_maps(detail, seeded, "relu2_1").min() >= 0
     assert feature_maps(detail, seeded, "relu2_1", before_relu=True).min() < 0
+
+
+def test_features_may_be_kept(seeded):
+    """Also where maps are so large that the memory of one layer goes to the next."""
+    detail = np.random.RandomState(1).rand(192, 192) - 0.5
+    layers = [name for name in LAYERS if name.startswith("relu3")]
+    kept = dict(stream_features([detail], seeded, layers=layers, reduce=lambda x: x))
+    for name in layers:
+        expected = feature_maps(detail, seeded, name)
+        assert np.array_equal(kept[name][0].numpy(), expected), name
+
+
+@pytest.mark.parametrize("pooling", ["ceil", "floor"])
+def test_the_network_of_torch_pools_as_it_is_told(seeded, pooling):
+    shape = build_network(seeded, pooling)(torch.zeros(1, 3, 9, 17)).shape[2:]
+    assert tuple(shape) == architecture.map_shape(9, 17, "relu4_1", pooling)
+    with pytest.raises(InputError, match="pooling"):
+        build_network(seeded, "round")
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch):
+    for name in ("tpu", "auto:1", "cpu:x", "cpu:1", "", None, "cpu:-3"):
+        with pytest.raises(InputError, match="^device"):
+            pick_device(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    for name in ("cuda:2", "cuda:7", "cuda:99999999999999999999"):
+        with pytest.raises(InputError, match="^device"):
+            pick_device(name)
 
 
 @pytest.mark.parametrize(

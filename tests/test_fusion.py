@@ -1,14 +1,17 @@
 """Equations (3), (9), (10), (11) and the method as a whole."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from fusionlib import FusionConfig, fuse
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
 from fusionlib.fusion import (
+    Model,
     fuse_base,
     fuse_candidate,
     load_model,
@@ -196,6 +199,19 @@ def test_config_presets_and_custom():
         ("radius", 1.5),
         ("radius", 10**9),
         ("padding", -1),
+        ("padding", 10**9),
+        ("lam", True),
+        ("lam", 10**400),
+        ("input_scale", True),
+        ("before_relu", "false"),
+        ("before_relu", 1),
+        ("before_relu", None),
+        ("alpha", 0.5),
+        ("alpha", [[0.5, 0.5]]),
+        ("alpha", [10**400, 0]),
+        ("alpha", [True, False]),
+        ("alpha", {0.5: 0.5}),
+        ("alpha", np.array([0.5, np.nan])),
         ("input_scale", 0),
         ("pooling", "round"),
         ("upsampling", "cubic"),
@@ -211,7 +227,59 @@ def test_bad_parameters_name_themselves(field, value):
         FusionConfig(**{field: value})
 
 
+def test_weights_of_the_base_may_be_any_sequence_of_numbers():
+    for alpha in (np.array([0.25, 0.75]), [0.25, 0.75], torch.tensor([0.25, 0.75])):
+        assert FusionConfig(alpha=alpha).alpha == (0.25, 0.75)
+    assert FusionConfig(before_relu=np.True_).before_relu is True
+
+
 GOOD = np.full((8, 9), 0.5)
+
+
+@pytest.mark.parametrize("function", [fuse, fuse_large])
+def test_a_config_is_a_config(seeded, function):
+    for config in ({}, "paper", FusionConfig):
+        with pytest.raises(InputError, match="config must be a FusionConfig"):
+            function([GOOD, GOOD], config=config, weights=seeded)
+
+
+def test_a_model_is_not_asked_for_what_it_does_not_do(seeded):
+    """Its device and its precision are settled, and the record must be true."""
+    model = load_model(seeded, "cpu", "bf16")
+    result = fuse([GOOD, GOOD], weights=model)
+    assert result.provenance["precision"] == result.config.precision == "bf16"
+    for options, message in (
+        ({"device": "tpu"}, "device must be one of"),
+        ({"config": FusionConfig()}, "computes in bf16, but precision is 'fp32'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fuse([GOOD, GOOD], weights=model, **options)
+        with pytest.raises(InputError, match=message):
+            fuse_large([GOOD, GOOD], weights=model, **options)
+    assert fuse([GOOD, GOOD], weights=model, device="cpu:0").config == result.config
+    elsewhere = Model(seeded, SimpleNamespace(device=torch.device("cuda:1")))
+    elsewhere.network.precision = "fp32"
+    with pytest.raises(InputError, match="model is on cuda:1, but device is 'cpu'"):
+        load_model(elsewhere, "cpu")
+
+
+def test_tensors_of_any_kind_are_images(seeded):
+    expected = fuse([GOOD, GOOD], weights=seeded).F
+    half = torch.full((8, 9), 0.5)
+    for tensor in (half, half.double(), half.bfloat16(), half.half(), half.T.clone().T,
+                   half.clone().requires_grad_()):  # fmt: skip
+        assert np.allclose(fuse([GOOD, tensor], weights=seeded).F, expected)
+    whole = np.ma.masked_array(GOOD, mask=np.zeros((8, 9), bool))
+    assert np.allclose(fuse([GOOD, whole], weights=seeded).F, expected)
+    colour = half[..., None].expand(8, 9, 3).bfloat16()
+    assert np.allclose(fuse([GOOD, colour], weights=seeded).F, expected)
+
+
+class Stubborn:
+    """Refuses to be an array."""
+
+    def __array__(self, *_, **__):
+        raise TypeError("not\nme")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +302,14 @@ GOOD = np.full((8, 9), 0.5)
         ([GOOD, GOOD - 1], r"must lie in \[0, 1\]"),
         ([GOOD, GOOD.astype(complex)], "got complex128"),
         ([GOOD, GOOD.astype(int)], "got int64"),
-        ([GOOD, [[1], [2, 3]]], "ragged"),
+        ([GOOD, [[1], [2, 3]]], r"sources\[1\] must be an array"),
+        ([GOOD, Stubborn()], r"sources\[1\] must be an array, got Stubborn"),
+        ([GOOD, np.ma.masked_less(GOOD, 1)], r"sources\[1\] has masked pixels"),
+        ([GOOD, torch.full((8, 9), 0.5).to_sparse()], r"\[1\] .* got a sparse tensor"),
+        ([GOOD, torch.empty((8, 9), device="meta")], r"\[1\] .* got a meta tensor"),
+        (torch.full((8, 9), 0.5), "a single 2-D array"),
+        (torch.full((2, 8, 9), 0.5).to_sparse(), r"sources\[0\] .* sparse tensor"),
+        ([GOOD, torch.zeros(8, 9, dtype=torch.complex64)], "got complex64"),
         ([GOOD, np.broadcast_to(0.5, (60000, 60000))], "more than the"),
     ],
 )
