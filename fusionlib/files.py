@@ -16,7 +16,7 @@ from .errors import InputError
 from .fusion import fuse
 from .io import check_writable, read_image, read_pixels, write_image
 from .tiling import fuse_large, parse_memory
-from .validation import check_same_shape
+from .validation import check_same_shape, is_colour
 
 if TYPE_CHECKING:
     from .fusion import Model
@@ -33,12 +33,25 @@ def check_files(
     Raises
     ------
     InputError
-        If there are fewer than two sources or the output cannot be written.
+        If there are fewer than two sources, the output cannot be written, or it is
+        one of the sources.
     """
     check_writable(output)
     if len(paths) < 2:
         raise InputError(f"sources must be at least 2 images, got {len(paths)}")
+    for path in paths:
+        if os.path.exists(output) and _is_same(path, output):
+            raise InputError(
+                f"output: {os.fspath(output)} is one of the sources; choose another"
+            )
     return ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+
+
+def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):  # what is wrong with it is said when it is read
+        return False
 
 
 def check_combination(register: bool, max_memory: str | int | None) -> None:
@@ -105,6 +118,12 @@ def fuse_files(
     files = [str(path) for path in paths]
     check_same_shape(images, files)
     split_sources(images, files)  # names the files if too many are in colour
+    for file, one in zip(files, images, strict=True):
+        if is_colour(one) and max_memory is not None:
+            raise InputError(
+                f"max_memory: {file} is in colour, and only grey sources can be fused "
+                "tile by tile; leave max_memory out"
+            )
     image: NDArray[Any]
     if max_memory is None:
         result = fuse(

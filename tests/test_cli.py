@@ -1,9 +1,12 @@
 """The command line: what it writes, and one line and exit 2 for bad input."""
 
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from fusionlib import FusionConfig, fuse, read_image
 from fusionlib.cli import main
 from fusionlib.io import to_uint8
 
-from .test_io_and_data import bad_files
+from .test_io_and_data import bad_files, odd_paths
 
 
 @pytest.fixture
@@ -168,6 +171,148 @@ def test_a_read_only_folder_is_refused(pair, tmp_path, capsys):
     folder.mkdir(mode=0o500)
     line = refused(capsys, fuse_args(*pair, out=folder / "x.png"), folder / "x.png")
     assert "cannot write" in line
+
+
+def test_an_output_never_replaces_a_source(pair, tmp_path, capsys):
+    before = (tmp_path / "vis.png").read_bytes()
+    (tmp_path / "link.png").symlink_to("vis.png")
+    (tmp_path / "again").mkdir()
+    for out in ("vis.png", "link.png", "again/../vis.png"):
+        for extra in ((), ("--max-memory", "1GB"), ("--method", "mean")):
+            arguments = ["fuse", *pair[:2], "-o", str(tmp_path / out), *extra]
+            line = refused(capsys, arguments, tmp_path / out)
+            assert "is one of the sources" in line
+    assert (tmp_path / "vis.png").read_bytes() == before
+
+
+def test_odd_paths_are_one_line(pair, tmp_path, capsys, monkeypatch):
+    """As sources, output, weights, dictionary, data and reference folder."""
+    folder, out = tmp_path / "odd", tmp_path / "out.png"
+    folder.mkdir()
+    reference = ["reproduce", "-o", str(tmp_path / "run"), "--images", "1"]
+    for path, _ in odd_paths(folder):
+        refused(capsys, fuse_args(pair[0], path, out=out), out)
+        refused(capsys, ["evaluate", *pair[:2], path], out)
+        method = ["--method", "jsr", "--dictionary", path]
+        refused(capsys, ["fuse", *pair[:2], "-o", str(out), *method], out)
+        refused(capsys, [*reference, "--dictionaries", path], out)
+        if not re.search("none.png|two|dangling", path):  # these are fine
+            refused(capsys, fuse_args(*pair[:2], out=path), out)
+            refused(capsys, ["study", "-o", path, "--weights", "seeded"], out)
+    monkeypatch.setenv("FUSIONLIB_DATA", str(folder / "loop.png"))
+    for arguments in (["data", "list"], ["data", "verify", "1"]):
+        assert "FUSIONLIB_DATA" in refused(capsys, arguments, out)
+
+
+def test_what_the_system_refuses_is_one_line(pair, tmp_path, capsys, monkeypatch):
+    """Whatever fails where nobody thought of it."""
+    out = tmp_path / "out.png"
+    for error, message in (
+        (OSError(28, "No space left on device"), "no space left on device"),
+        (
+            PermissionError(13, "Permission denied", "/a\nb"),
+            "/a\\nb: permission denied",
+        ),
+        (MemoryError(), "there is not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "enough memory"),
+    ):
+
+        def fail(*_, error=error, **__):
+            raise error
+
+        monkeypatch.setattr("fusionlib.files.fuse_files", fail)
+        assert message in refused(capsys, fuse_args(*pair, out=out), out)
+    monkeypatch.setattr("fusionlib.files.fuse_files", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(fuse_args(*pair, out=out))
+
+
+def in_shell(command, **environment):
+    """Run a command line with `fusionlib` in it; return the status and both streams."""
+    command = command.replace("fusionlib", f"{sys.executable} -m fusionlib", 1)
+    environment = os.environ | {"PYTHONUNBUFFERED": ""} | environment
+    done = subprocess.run(command, shell=True, capture_output=True, env=environment)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_standard_output_is_one_line(pair, tmp_path):
+    for command in ("fusionlib methods", "fusionlib methods --json", "fusionlib -h"):
+        status, _, error = in_shell(f"{command} > /dev/full")
+        assert status == 2
+        assert error.startswith("fusionlib: error: standard output cannot be written")
+        assert error.count("\n") == 1
+
+
+def test_closed_streams(pair, tmp_path):
+    """Without a standard output only what prints fails, and before the work."""
+    out = tmp_path / "out.png"
+    command = f"fusionlib fuse {pair[0]} {pair[1]} -o {out} --method mean"
+    status, _, error = in_shell(f"{command} --json >&-")
+    assert (status, error.count("\n"), out.exists()) == (2, 1, False)
+    assert "standard output is closed" in error
+    assert in_shell(f"{command} >&- 2>&-")[0] == 0
+    assert out.exists()
+    status, output, _ = in_shell("fusionlib fuse none none -o x.png 2>&-")
+    assert (status, output) == (2, b"")
+
+
+def test_names_that_standard_output_cannot_write(pair, tmp_path):
+    """A letter that ASCII lacks, and bytes that are no text."""
+    for name in (os.fsencode("größe.png"), b"\xff.png"):
+        path = os.fsencode(tmp_path) + b"/" + name
+        os.link(pair[0], path)
+        for encoding in ("ascii", "utf-8:strict"):
+            command = [sys.executable, "-m", "fusionlib", "fuse", path, pair[1], "-o",
+                       tmp_path / "o.png", "--method", "mean", "--json"]  # fmt: skip
+            environment = os.environ | {"PYTHONIOENCODING": encoding}
+            done = subprocess.run(command, capture_output=True, env=environment)
+            assert done.returncode == 0, done.stderr
+            assert os.fsencode(json.loads(done.stdout)["inputs"][0]) == path
+
+
+def test_numbers_of_thousands_of_digits(pair, tmp_path, clean_home, capsys):
+    many = "9" * 5000
+    out = tmp_path / "out.png"
+    for arguments in (
+        ["data", "verify", many],
+        ["data", "fetch", f"tno{many}"],
+        ["study", "-o", str(tmp_path / "s.csv"), "--crop", f"{many}x1"],
+        ["study", "-o", str(tmp_path / "s.csv"), "--pairs", many],
+        ["reproduce", "-o", str(tmp_path / "run"), "--images", many],
+        ["reproduce", "-o", str(tmp_path / "run"), "--workers", many],
+        ["batch", str(tmp_path / "i*"), str(tmp_path / "v*"), "-o", str(tmp_path / "b"),
+         "--workers", "100000"],
+        ["reproduce", "-o", str(tmp_path / "run"), "--workers", "100000"],
+        fuse_args(*pair, out=out, extra=["--lam", many]),
+        fuse_args(*pair, out=out, extra=["--radius", many]),
+        fuse_args(*pair, out=out, extra=["--max-memory", many]),
+        ["fuse", *pair[:2], "-o", str(out), "--method", "cbf", "--param",
+         f"ksize={many}"],
+    ):  # fmt: skip
+        refused(capsys, arguments, out)
+
+
+def test_a_huge_input_scale_is_named(pair, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    for scale in ("1e38", "1e308"):
+        arguments = fuse_args(*pair, out=out, extra=["--input-scale", scale])
+        assert "input_scale" in refused(capsys, arguments, out)
+
+
+def test_the_program_leaves_the_process_as_it_was(pair, tmp_path, capsys):
+    """It may be called from another program."""
+
+    def state():
+        root, own = logging.getLogger(), logging.getLogger("fusionlib")
+        loggers = [(*logger.handlers, logger.level) for logger in (root, own)]
+        return loggers, warnings.showwarning, warnings.formatwarning, sys.stdout.errors
+
+    before = state()
+    assert main(["-v", "methods"]) == 0
+    assert main(["-v", "fuse", *pair, "-o", str(tmp_path / "x.png"), "--lam", "0"]) == 2
+    assert state() == before
+    capsys.readouterr()
 
 
 def test_data_and_weights_lists(clean_home, capsys):

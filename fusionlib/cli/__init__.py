@@ -8,16 +8,19 @@ slow to import is imported inside that function.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
+import io
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .._version import __version__
-from ..errors import InputError
+from ..errors import InputError, one_line, reason
+from .options import flush_stdout, print_note
 
 __all__ = ["build_parser", "main"]
 
@@ -38,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage text."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {InputError(message)}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,9 +64,63 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one_line(message: Warning | str, *_: object, **__: object) -> str:
-    """Format a warning without the place in the code it came from."""
-    return f"warning: {message}"
+@contextlib.contextmanager
+def _streams() -> Iterator[None]:
+    """Log and warn in single lines on stderr, print any name on stdout.
+
+    Afterwards everything is as it was: the program may be called from another.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("fusionlib: %(message)s"))
+    quiet = logging.NullHandler()  # keeps the messages of other libraries away
+    root, own = logging.getLogger(), logging.getLogger("fusionlib")
+    level = own.level
+
+    def warn(message: Warning | str, *_: object, **__: object) -> None:
+        own.warning("warning: %s", message)
+
+    with contextlib.ExitStack() as stack:
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors:
+            stack.callback(sys.stdout.reconfigure, errors=sys.stdout.errors)
+            sys.stdout.reconfigure(errors="backslashreplace")
+        stack.enter_context(warnings.catch_warnings())
+        warnings.showwarning = warn
+        for logger, added in ((root, quiet), (own, handler)):
+            logger.addHandler(added)
+            stack.callback(logger.removeHandler, added)
+        stack.callback(own.setLevel, level)
+        yield
+
+
+class _Formatter(logging.Formatter):
+    """Format a message as one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
+def _abandon_stdout() -> None:
+    """Let Python not try again to write what could not be written."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    if arguments.verbose:
+        logging.getLogger("fusionlib").setLevel(logging.INFO)
+    if getattr(arguments, "json", False) and sys.stdout is None:
+        raise InputError("standard output is closed, so --json cannot be printed")
+    return arguments.run(arguments)
+
+
+#: What is in the message of a RuntimeError that torch raises for want of memory.
+_NO_MEMORY = ("allocate memory", "out of memory", "not enough memory", "new thread")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,28 +134,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 2 on bad input, 130 when interrupted.
+        0 on success, 2 on bad input or where the system refuses (a full disk, no
+        memory), 130 when interrupted.
     """
-    try:
-        arguments = build_parser().parse_args(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    logging.basicConfig(
-        level=logging.INFO if arguments.verbose else logging.WARNING,
-        format="fusionlib: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.captureWarnings(True)
-    warnings.formatwarning = _one_line
-    try:
-        return arguments.run(arguments)
-    except InputError as error:
-        print(f"fusionlib: error: {error}", file=sys.stderr)
+    with _streams():
+        try:
+            status = _run(argv)
+            flush_stdout()
+            return status
+        except BrokenPipeError:
+            # The reader went away (`fusionlib data list | head`): not an error.
+            _abandon_stdout()
+            return 0
+        except KeyboardInterrupt:
+            print_note("fusionlib: interrupted")
+            return 130
+        except InputError as error:
+            print_note(f"fusionlib: error: {error}")
+        except MemoryError:
+            print_note("fusionlib: error: there is not enough memory")
+        except OSError as error:
+            where = "" if error.filename is None else f"{error.filename}: "
+            print_note(f"fusionlib: error: {where}{reason(error)}")
+        except RuntimeError as error:
+            if not any(words in str(error).lower() for words in _NO_MEMORY):
+                raise
+            print_note("fusionlib: error: there is not enough memory")
+        try:
+            flush_stdout()
+        except (OSError, InputError):
+            _abandon_stdout()
         return 2
-    except KeyboardInterrupt:
-        print("fusionlib: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader went away (`fusionlib data list | head`): not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

@@ -9,7 +9,14 @@ import sys
 from typing import Any
 
 from ..errors import InputError
-from .options import add_fusion_options, fusion_config, is_terminal, table
+from .options import (
+    add_fusion_options,
+    fusion_config,
+    is_terminal,
+    print_note,
+    print_text,
+    table,
+)
 
 __all__ = ["add_parser"]
 
@@ -78,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     pairs = find_pairs(*arguments.globs)
     if arguments.dry_run:
-        print(table(("PAIR", "INFRARED", "VISIBLE"), pairs))
+        print_text(table(("PAIR", "INFRARED", "VISIBLE"), pairs))
         return 0
 
     from tqdm import tqdm
@@ -112,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
                 count["failed"] += 1
                 with bar.external_write_mode(file=sys.stderr):
                     line = f"pair {record['pair']} failed: {record['error']}"
-                    print(f"fusionlib: {line}", file=sys.stderr)
+                    print_note(f"fusionlib: {line}")
             bar.update()
 
         cluster = functools.partial(
@@ -125,8 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
             run_batch(pairs, arguments.output, fuser, cluster, progress=show)
         except ClusterLost as error:
             bar.close()
-            print(f"fusionlib: {error}", file=sys.stderr)
+            print_note(f"fusionlib: {error}")
             return 1
     parts = ", ".join(f"{number} {what}" for what, number in count.items() if number)
-    print(f"{len(pairs)} pairs: {parts}")
+    print_text(f"{len(pairs)} pairs: {parts}")
     return 1 if count["failed"] else 0

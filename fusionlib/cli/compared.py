@@ -15,8 +15,11 @@ __all__ = ["add_method_options", "fuse_by_method"]
 #: Options of the paper's method, which no other method understands.
 OWN_OPTIONS = (
     "preset", "weights", "layers", "lam", "radius", "input_scale", "precision",
-    "max_memory",
+    "device", "max_memory",
 )  # fmt: skip
+
+#: What those of them hold that were not given.
+DEFAULTS = {"preset": "paper", "device": "auto"}
 
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +61,7 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
     """
     start = time.perf_counter()
     for option in OWN_OPTIONS:
-        if getattr(arguments, option, None) not in (None, "paper"):
+        if getattr(arguments, option, None) not in (None, DEFAULTS.get(option)):
             flag = "--" + option.replace("_", "-")
             raise InputError(
                 f"{flag} belongs to the paper's method, not to "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import is_terminal, table
+from ..errors import InputError, one_line
+from .options import is_terminal, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -33,8 +34,8 @@ def run_list(arguments: argparse.Namespace) -> int:
         (pair.name, "here" if pair.available else "not fetched", pair.title)
         for pair in list_pairs()
     ]
-    print(table(("NAME", "STATE", "TITLE"), rows))
-    print(f"real pairs are kept in {data_dir()}")
+    print_text(table(("NAME", "STATE", "TITLE"), rows))
+    print_text(f"real pairs are kept in {one_line(str(data_dir()))}")
     return 0
 
 
@@ -43,7 +44,7 @@ def run_fetch(arguments: argparse.Namespace) -> int:
     from ..data import fetch, registry
 
     folder = fetch(_numbers(arguments), progress=is_terminal())
-    print(f"{folder}\n{registry()['licence']}")
+    print_text(f"{one_line(str(folder))}\n{registry()['licence']}")
     return 0
 
 
@@ -52,20 +53,20 @@ def run_verify(arguments: argparse.Namespace) -> int:
     from ..data import verify
 
     states = verify(_numbers(arguments))
-    print(table(("FILE", "STATE"), list(states.items())))
+    print_text(table(("FILE", "STATE"), list(states.items())))
     return 0 if set(states.values()) == {"ok"} else 1
 
 
 def _numbers(arguments: argparse.Namespace) -> list[int]:
     from ..data import NUMBERS
-    from ..errors import InputError
+    from ..validation import as_whole_number
 
     numbers = []
     for text in arguments.numbers:
-        number = text.lower().removeprefix("tno")
-        if not (number.isdecimal() and int(number) in NUMBERS):
+        number = as_whole_number(text.lower().removeprefix("tno"))
+        if number not in NUMBERS:
             raise InputError(
                 f"N must be a number from 1 to {NUMBERS[-1]}, got {text!r}"
             )
-        numbers.append(int(number))
+        numbers.append(number)
     return numbers or list(NUMBERS)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from typing import Any
 
 from ..errors import InputError
-from .options import print_json, table
+from .options import print_json, print_note, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -89,10 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
             (name, f"{value:.5f}", arrows[METRICS[name].direction], METRICS[name].title)
             for name, value in values.items()
         ]
-        print(table(("METRIC", "VALUE", "", "WHAT"), rows))
-        print(f"convention: {arguments.convention}")
+        print_text(table(("METRIC", "VALUE", "", "WHAT"), rows))
+        print_text(f"convention: {arguments.convention}")
         if arguments.luminance:
-            print("computed on the luminance Y of YCbCr (BT.601, full range)")
+            print_text("computed on the luminance Y of YCbCr (BT.601, full range)")
     if names is None and len(values) < len(METRICS):
         height, width = fused.shape
         left_out = ", ".join(
@@ -100,26 +99,19 @@ def run(arguments: argparse.Namespace) -> int:
             for m in METRICS.values()
             if m.name not in values
         )
-        print(
-            f"not defined on {height}x{width} pixels: {left_out}",
-            file=sys.stderr,
-        )
+        print_note(f"not defined on {height}x{width} pixels: {left_out}")
     return 0
 
 
 def _read(path: str, title: str, colour: bool) -> Any:
     """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
-    from PIL import Image
-
     from ..colour import luminance
-    from ..io import read_image
+    from ..io import read_pixels
 
-    image = read_image(path, title, colour=colour)
-    with Image.open(path) as file:
-        mode = file.mode
-    if mode not in ("L", "RGB", "P"):
+    pixels = read_pixels(path, title, colour=colour)
+    if pixels.dtype != "uint8":
         raise InputError(
-            f"{title} ({path}) must be an 8-bit grey image, got 16 bits per pixel "
-            f"(mode {mode}); the metrics are defined on 8-bit levels"
+            f"{title} ({path}) must be an 8-bit grey image, got 16 bits per pixel; "
+            "the metrics are defined on 8-bit levels"
         )
-    return luminance(image)
+    return luminance(pixels)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import add_weights_option, print_json
+from ..errors import one_line
+from .options import add_weights_option, print_json, print_text
 
 __all__ = ["add_parser"]
 
@@ -44,5 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(written)
     else:
-        print(written["path"])
+        print_text(one_line(written["path"]))
     return 0

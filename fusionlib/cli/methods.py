@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import print_json, table
+from .options import print_json, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -55,5 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         for method in METHODS.values()
     ]
-    print(table(("name", "title", "reference", "year", "seconds", "parameters"), rows))
+    print_text(
+        table(("name", "title", "reference", "year", "seconds", "parameters"), rows)
+    )
     return 0

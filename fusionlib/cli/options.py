@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import InputError, one_line, reason
+
 __all__ = [
     "add_fusion_options",
     "add_weights_option",
+    "flush_stdout",
     "fusion_config",
     "is_terminal",
     "print_json",
+    "print_note",
+    "print_text",
     "table",
 ]
 
@@ -76,18 +82,74 @@ def fusion_config(arguments: argparse.Namespace) -> Any:
 
 def is_terminal() -> bool:
     """Return whether progress can be shown: only when stderr is a terminal."""
-    return sys.stderr.isatty()
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    """Print one JSON object on stdout, in ASCII where stdout has no more.
+
+    Raises
+    ------
+    InputError
+        As :func:`print_text`.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    print_text(text)
+
+
+def print_text(text: str) -> None:
+    """Print lines on stdout.
+
+    Raises
+    ------
+    InputError
+        If it is closed, or cannot be written: a full disk, say.
+    """
+    if sys.stdout is None:
+        raise InputError("standard output is closed")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: closed
+        raise _no_stdout(error) from None
+
+
+def print_note(text: str) -> None:
+    """Print a line on stderr, if there is one."""
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            print(one_line(text), file=sys.stderr)
+
+
+def flush_stdout() -> None:
+    """Write out what was printed, so that an error is seen.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _no_stdout(error) from None
+
+
+def _no_stdout(error: Exception) -> InputError:
+    return InputError(f"standard output cannot be written ({reason(error)})")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as text columns under a header."""
-    lines = [[str(cell) for cell in row] for row in (header, *rows)]
+    lines = [[one_line(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join(
         "  ".join(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import Any
 
 from ..errors import InputError
-from .options import is_terminal
+from .options import is_terminal, print_note
 
 __all__ = ["add_parser"]
 
@@ -55,10 +54,10 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing and write the tables."""
     from ..reproduction import reproduce
-    from ..validation import check_positive_int
+    from ..validation import check_workers
 
     if arguments.workers is not None:
-        check_positive_int(arguments.workers, "workers")
+        check_workers(arguments.workers)
     methods = None
     if arguments.methods is not None:
         methods = [name.strip() for name in arguments.methods.split(",")]
@@ -72,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress=is_terminal(),
     )
     for line in failures:
-        print(f"fusionlib: failed: {line}", file=sys.stderr)
+        print_note(f"fusionlib: failed: {line}")
     return 1 if failures else 0
 
 

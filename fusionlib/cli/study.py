@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import is_terminal, table
+from .options import is_terminal, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -72,14 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
         here = [pair for pair in chosen if (pair, name) in study.rows]
         means = [np.mean(study.values(name, column, here)) for column in columns]
         rows.append((name, len(here), *(f"{mean:.5g}" for mean in means)))
-    print(table(("VARIANT", "PAIRS", *columns), rows))
+    print_text(table(("VARIANT", "PAIRS", *columns), rows))
     return 0
 
 
 def _size(text: str) -> tuple[int, int]:
     from ..errors import InputError
+    from ..validation import as_whole_number
 
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+    first, _, second = text.lower().partition("x")
+    height, width = as_whole_number(first), as_whole_number(second)
+    if not (height and width):
         raise InputError(f"crop must be HEIGHTxWIDTH in pixels, got {text!r}")
-    return int(height), int(width)
+    return height, width
