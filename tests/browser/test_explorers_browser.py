@@ -10,7 +10,7 @@ import random
 import numpy as np
 import pytest
 
-from ..explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html
+from ..explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
 
 PAGE = (
     '<!doctype html><html lang="en"{theme}><head><meta charset="utf-8">'
@@ -293,6 +293,22 @@ def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
     wait_drawn(page, {"x": 20, "y": 10})
     view = explorer("selection").view({"x": 20, "y": 10})
     assert shown(page)["table"] == [list(row) for row in view.table]
+
+
+def test_candidates_that_are_far_apart_are_read_out_right(visit, tmp_path):
+    """The page holds differences of 16 bits, and these do not fit."""
+    far = MAKERS["selection"](small_pair())
+    far.values = [np.full(far.shape, sign * 25000, np.int16) for sign in (1, -1, 1, -1)]
+    with BOOK:
+        page = PAGE.format(theme="", body=far.html)
+        (tmp_path / "far.html").write_text(page, "utf-8")
+        view = far.view({})
+    page = visit((tmp_path / "far.html").as_uri()).page
+    wait_drawn(page)
+    table = shown(page)["table"]
+    assert table == [list(row) for row in view.table]
+    read = [row[1] for row in table if "candidate" in row[0]]
+    assert read == ["+250.00", "−250.00", "+250.00", "−250.00"]
 
 
 def test_the_dividing_line_can_be_dragged(visit, addresses):
