@@ -39,6 +39,9 @@ __all__ = [
 #: Numbers of the real pairs.
 NUMBERS = tuple(range(1, 22))
 
+#: Bytes that a file of a real pair may have: more than 768x576 pixels ever take.
+LARGEST_FILE = 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -244,7 +247,7 @@ def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
 
     Files that are there and match their checksum are not downloaded again, so an
     interrupted call is continued by calling again; a file appears under its name
-    only when it is complete.
+    only when it is complete. The first download that fails ends the call.
 
     Parameters
     ----------
@@ -263,20 +266,24 @@ def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
     InputError
         If the folder cannot be written or a download fails.
     """
-    import pooch
-    from pooch.downloaders import HTTPDownloader
     from tqdm import tqdm
 
+    from .download import download, temporary_folder
+
+    folder, known = data_dir(), registry()
     wanted = [f for f, state in verify(numbers).items() if state != "ok"]
-    store = pooch.create(
-        path=data_dir(),
-        base_url=registry()["base_url"],
-        registry=registry()["files"],
-        retry_if_failed=2,
-    )
+    if not wanted:
+        return folder
     try:
-        for file in tqdm(wanted, unit="file", desc="pairs", disable=not progress):
-            store.fetch(file, downloader=HTTPDownloader(timeout=60))
-    except (OSError, ValueError) as error:
+        with temporary_folder(folder) as temporary:
+            for file in tqdm(wanted, unit="file", desc="pairs", disable=not progress):
+                download(
+                    known["base_url"] + file,
+                    temporary / file,
+                    known_hash=f"sha256:{known['files'][file]}",
+                    size=LARGEST_FILE,
+                )
+                os.replace(temporary / file, folder / file)
+    except InputError as error:
         raise InputError(f"data: fetching failed: {error}") from None
-    return data_dir()
+    return folder

@@ -70,6 +70,27 @@ def clean_home(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def local_server():
+    """A server on this machine, which can do what a bad network does."""
+    from . import local_servers
+
+    server = local_servers.LocalServer()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def refusing_url():
+    """An address that refuses every connection."""
+    import socket
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}/"
+
+
 def psnr(a, b) -> float:
     """Peak signal-to-noise ratio in dB for images in [0, 1]."""
     return float(10 * np.log10(1 / np.mean((np.asarray(a) - np.asarray(b)) ** 2)))
