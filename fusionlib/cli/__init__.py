@@ -33,6 +33,7 @@ COMMANDS = (
     "study",
     "data",
     "weights",
+    "setup",
     "export_onnx",
 )
 
