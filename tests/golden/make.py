@@ -41,7 +41,7 @@ ROWS, COLUMNS = 6, 8
 
 def golden_model() -> Model:
     """Return the network that all golden values come from."""
-    return load_model("seeded", "cpu", "fp32")
+    return load_model("seeded", "cpu")
 
 
 @cache
@@ -59,8 +59,7 @@ def digest(scene: str) -> str:
 
 def run(scene: str, preset: str, model: Model) -> FusionResult:
     """Fuse one scene."""
-    config = FusionConfig.preset(preset, precision="fp32")
-    return fuse(sources(scene), config=config, weights=model)
+    return fuse(sources(scene), config=FusionConfig.preset(preset), weights=model)
 
 
 def samples(activity: np.ndarray) -> np.ndarray:
