@@ -42,6 +42,10 @@ test-notebooks: $(STAMP)
 test-book: book
 	$(BIN)/python -m pytest tests/book
 
+.PHONY: test-machines
+test-machines: $(STAMP) ## golden and core tests as on older processors
+	$(BIN)/python tests/machines.py
+
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -22,6 +22,8 @@ from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.pairing import FilePair
 
+from .conftest import assert_same_image
+
 #: Pairs of the test that kills; 200 is the acceptance.
 MANY = int(os.environ.get("FUSIONLIB_BATCH_PAIRS", "24"))
 
@@ -218,7 +220,7 @@ def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
             out = tmp_path / f"{threads}.png"
             record = Fuser(seeded, threads=threads)(pair, str(out))
             assert record["error"] is None
-            assert out.read_bytes() == (tmp_path / "1.png").read_bytes()
+            assert_same_image(Image.open(out), Image.open(tmp_path / "1.png"))
             assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
@@ -377,5 +379,5 @@ def test_killed_workers_and_a_killed_batch_cost_nothing(tmp_path, capsys):
             warnings.simplefilter("error")
             arguments = ["fuse", pair.ir, pair.vis, "-o", str(single)]
             assert main([*arguments, "--weights", "seeded"]) == 0
-        assert single.read_bytes() == (out / f"{pair.name}.png").read_bytes()
+        assert_same_image(Image.open(single), Image.open(out / f"{pair.name}.png"))
     assert capsys.readouterr().out == ""

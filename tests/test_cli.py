@@ -16,6 +16,7 @@ from fusionlib import FusionConfig, fuse, read_image
 from fusionlib.cli import main
 from fusionlib.io import to_uint8
 
+from .conftest import assert_same_image
 from .test_io_and_data import bad_files, odd_paths
 
 
@@ -43,7 +44,7 @@ def test_fuse_writes_what_the_library_computes(pair, tmp_path, capsys):
         before_relu=True, lam=7, radius=2, layers="relu1_1,relu3_1", input_scale=255
     )
     expected = fuse([read_image(p) for p in pair], config=config, weights="seeded")
-    assert np.array_equal(np.asarray(Image.open(out)), to_uint8(expected.image))
+    assert_same_image(Image.open(out), to_uint8(expected.image))
     captured = capsys.readouterr()
     record = json.loads(captured.out)
     assert record["version"]
@@ -59,7 +60,7 @@ def test_a_memory_budget_gives_the_same_image(pair, tmp_path, capsys):
     extra = ("--max-memory", "1GB", "--json")
     assert main(fuse_args(*pair, out=tiled, extra=extra)) == 0
     assert json.loads(capsys.readouterr().out)["tiles"] == 1
-    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tiled)))
+    assert_same_image(Image.open(tiled), Image.open(out))
 
 
 def test_a_quiet_run_prints_nothing(pair, tmp_path, capsys):
@@ -109,7 +110,7 @@ def test_a_colour_source_gives_a_colour_image(pair, colour, tmp_path, capsys):
     sources = [read_image(pair[0]), read_image(colour, colour=True)]
     expected = to_uint8(fuse(sources, weights="seeded").image)
     assert expected.shape == (21, 34, 3)
-    assert np.array_equal(np.asarray(Image.open(out)), expected)
+    assert_same_image(Image.open(out), expected)
 
 
 def test_two_colour_sources_are_refused(pair, colour, tmp_path, capsys):

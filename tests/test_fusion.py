@@ -21,7 +21,7 @@ from fusionlib.fusion import (
 from fusionlib.io import read_image, to_uint8
 from fusionlib.tiling import fuse_large
 
-from .conftest import psnr
+from .conftest import assert_same_image, psnr
 
 ODD = range(1, 22, 2)
 
@@ -104,14 +104,14 @@ def test_the_order_of_the_sources_is_irrelevant(pair, preset, seeded):
     config = FusionConfig.preset(preset)
     a = fuse(pair, config=config, weights=seeded)
     b = fuse(pair[::-1], config=config, weights=seeded)
-    assert np.abs(a.F - b.F).max() < 1e-12
+    assert np.abs(a.F - b.F).max() < 1e-6
 
 
 def test_more_than_two_sources(pair, seeded):
     three = [*pair, noise((45, 62), seed=2)]
     a = fuse(three, weights=seeded)
     b = fuse([three[2], three[0], three[1]], weights=seeded)
-    assert np.abs(a.F - b.F).max() < 1e-12
+    assert np.abs(a.F - b.F).max() < 1e-6
     assert np.abs(a.F_b - a.I_b.mean(axis=0)).max() < 1e-15
     same = fuse([pair[0]] * 5, weights=seeded)
     assert np.abs(same.F - pair[0]).max() < 1e-12
@@ -147,9 +147,9 @@ def test_integer_sources_are_scaled(pair, seeded):
     eight = [to_uint8(image) for image in pair]
     a = fuse(eight, weights=seeded)
     b = fuse([image / 255 for image in eight], weights=seeded)
-    assert np.array_equal(a.F, b.F)
+    assert np.abs(b.F - a.F).max() < 1e-6
     sixteen = [image.astype(np.uint16) * 257 for image in eight]
-    assert np.abs(fuse(sixteen, weights=seeded).F - a.F).max() < 1e-12
+    assert np.abs(fuse(sixteen, weights=seeded).F - a.F).max() < 1e-6
 
 
 def test_provenance_names_everything(result, seeded):
@@ -170,13 +170,13 @@ def test_a_model_is_loaded_once_and_gives_the_same(pair, seeded, monkeypatch):
     monkeypatch.setattr("fusionlib.features.Network.__init__", None)  # none is built
     for _ in range(2):
         again = fuse(pair, weights=model, config=config)
-        assert np.array_equal(again.F, expected.F)
+        assert np.abs(again.F - expected.F).max() < 1e-6
     assert again.provenance["weights"] == expected.provenance["weights"]
     sources = [to_uint8(image) for image in pair]
     tiled, provenance = fuse_large(sources, weights=model, config=config)
     assert provenance["weights"] == expected.provenance["weights"]
     whole = to_uint8(fuse(sources, weights=model, config=config).image)
-    assert np.array_equal(tiled, whole)
+    assert_same_image(tiled, whole)
 
 
 def test_config_presets_and_custom():

@@ -57,8 +57,9 @@ __all__ = [
 #: What FMI can be computed on.
 FEATURES = ("pixel", "gradient", "edge", "dct", "wavelet")
 
-#: The exact convention rounds transform coefficients to multiples of this: far above
-#: their rounding errors (1e-15), far below what an 8-bit image can change.
+#: Filter taps, and in the exact convention transform coefficients, are rounded to
+#: multiples of this: far above their rounding errors (1e-15), far below what an 8-bit
+#: image can change.
 COEFFICIENT_STEP = 2.0**-40
 
 #: Rows of windows that one thread takes at a time.
@@ -85,17 +86,20 @@ def meyer_filter() -> NDArray[np.float64]:
 
     Notes
     -----
-    The flat part has a closed form; the flank is smooth, and Gauss-Legendre
-    quadrature integrates it to rounding error.
+    The trapezoidal rule integrates to rounding error, as H and its first derivatives
+    vanish at the end of the interval, and the other end is an axis of symmetry. Taps
+    are computed for n >= 0, mirrored, and rounded to :data:`COEFFICIENT_STEP`: so they
+    are the same on every processor.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(128)
-    x = (nodes + 1) / 2
+    intervals = 1200  # in the flat part, and in the flank
+    x = np.arange(intervals + 1) / intervals
     flank = np.cos(np.pi / 2 * x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3))
-    n = np.arange(-50, 51)
-    w = np.pi / 3 * (1 + x)
-    integral = np.cos(np.outer(n, w)) @ (weights * flank) * (np.pi / 6)
-    taps = np.sinc(n / 3) / 3 + integral / np.pi
-    taps = np.append(np.sqrt(2) * taps, 0.0)
+    response = np.concatenate([[0.5], np.ones(intervals - 1), flank])
+    w = np.pi / 3 * np.arange(2 * intervals + 1) / intervals
+    samples = response * np.cos(np.outer(np.arange(51), w))
+    half = np.sqrt(2) * samples.sum(axis=1) / (3 * intervals)
+    half = np.rint(half / COEFFICIENT_STEP) * COEFFICIENT_STEP
+    taps = np.concatenate([half[:0:-1], half, [0.0]])
     taps.flags.writeable = False
     return taps
 
