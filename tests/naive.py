@@ -1,4 +1,4 @@
-"""The method as a straightforward PyTorch port has it: what `bench_fusion` compares.
+"""The method as a straightforward PyTorch port has it: what ours is compared with.
 
 Our own, written the plain way: torchvision's VGG-19 on each source in turn, copied
 to three channels; every activity map kept; then one loop over the samples of each
