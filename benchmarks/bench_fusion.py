@@ -1,9 +1,9 @@
 """Time and memory of fusing, against a plain port and against the arithmetic.
 
-One run, one machine: ours and the plain port of `naive.py` in turn, next to the rate
-at which this machine multiplies matrices, which no direct convolution can beat. Peak
-memory is that of a process of its own. Then what the time depends on: pixels, sources,
-pairs; and the metrics, baselines and explorers.
+One run, one machine: ours and the plain port of `tests/naive.py` in turn, next to the
+rate at which this machine multiplies matrices, which no direct convolution can beat.
+Peak memory is that of a process of its own. Then what the time depends on: pixels,
+sources, pairs; and the metrics, baselines and explorers.
 
     python benchmarks/bench_fusion.py [--quick] [--json FILE] [--book]
 """
@@ -28,7 +28,6 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import naive  # noqa: E402
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
 from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
 from fusionlib.architecture import multiply_adds  # noqa: E402
@@ -38,6 +37,7 @@ from fusionlib.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.scenes import render_scene  # noqa: E402
 from fusionlib.tiling import fuse_large  # noqa: E402
 from fusionlib.weights import load_weights  # noqa: E402
+from tests import naive  # noqa: E402
 
 #: Height and width.
 SIZES = ((256, 320), (480, 640), (1080, 1920))

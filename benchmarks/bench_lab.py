@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from fusionlib.cli.options import table  # noqa: E402
 from fusionlib.io import write_image  # noqa: E402
 from fusionlib.scenes import list_scenes, render_scene  # noqa: E402
-from tests.browser.conftest import ARGUMENTS, CHROMIUM  # noqa: E402
+from tests.browser.conftest import ARGUMENTS, chromium_path  # noqa: E402
 
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))
 
@@ -110,15 +110,19 @@ def main() -> int:
     except ImportError:
         print("not measured: playwright is not installed")
         return 0
-    if CHROMIUM is None or not (options.html / "_static/lab/network.onnx").is_file():
-        print("not measured: needs Chromium, and the lab page built by `make book`")
+    if not (options.html / "_static/lab/network.onnx").is_file():
+        print("not measured: needs the lab page built by `make book`")
         return 0
     handler = functools.partial(Quiet, directory=str(options.html))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        if path is None:
+            print("not measured: needs Chromium")
+            return 0
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, headless=True
+            executable_path=path, args=ARGUMENTS, headless=True
         )
         address = f"http://127.0.0.1:{server.server_port}"
         result = measure(browser.new_page(), address, options.large)

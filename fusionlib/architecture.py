@@ -59,7 +59,7 @@ class Convolution:
 
     @property
     def stride(self) -> int:
-        """Pixels of the input per sample of the output: 2^(block - 1)."""
+        """2^(block - 1) pixels of the input for each sample of the output."""
         return 2 ** (self.block - 1)
 
     @property
@@ -69,7 +69,7 @@ class Convolution:
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the weight: outputs, inputs, height, width."""
+        """Shape of the weight (outputs, inputs, height, width)."""
         return self.outputs, self.inputs, 3, 3
 
 

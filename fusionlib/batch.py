@@ -112,7 +112,7 @@ class Fuser:
 
     @property
     def identity(self) -> Record:
-        """What decides the pixels: parameters and weights, as JSON has them."""
+        """Parameters and weights, which decide the pixels, as JSON has them."""
         parameters = self.config.as_dict() | {"register": self.register}
         return {
             "config": json.loads(json.dumps(parameters)),

@@ -189,7 +189,7 @@ class Network:
     A grey image stands for three equal channels, so the three kernels of conv1_1
     are added up beforehand, exactly. Tensors are channels-last, which oneDNN and
     cuDNN convolve fastest. On the processor, float32 layers after the first are
-    convolved by :mod:`fusionlib.winograd`, which agrees with the plain convolution to
+    convolved by Winograd's algorithm, which agrees with the plain convolution to
     about 1e-5 of a layer's largest value.
     """
 

@@ -90,7 +90,7 @@ class FusionResult:
 
     @property
     def image(self) -> Image:
-        """The fused image in [0, 1], float64: what one shows and saves.
+        """The fused image in [0, 1], float64, to show and to save.
 
         F clipped, of shape (H, W); of shape (H, W, 3) if a source was in colour,
         with the chroma of that source (see :func:`fusionlib.colour.compose`).
@@ -101,7 +101,7 @@ class FusionResult:
 
     @property
     def luminance(self) -> Image:
-        """F clipped to [0, 1], shape (H, W): what metrics are computed on."""
+        """F clipped to [0, 1], shape (H, W), for metrics."""
         return np.clip(self.F, 0, 1)
 
     @property

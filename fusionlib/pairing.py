@@ -56,7 +56,7 @@ def find_pairs(ir_glob: str, vis_glob: str) -> list[FilePair]:
     ----------
     ir_glob, vis_glob : str
         Patterns of the infrared and the visible files, with ``*``, ``?``, ``[...]``
-        and ``**`` as in :func:`glob.glob`; or folders, for all images in them.
+        and ``**`` as in ``glob.glob``; or folders, for all images in them.
 
     Returns
     -------

@@ -224,7 +224,7 @@ def register(
     -----
     Rotation and scale are the shift between the amplitude spectra in log-polar
     coordinates, which do not see translations; then the shift itself is estimated.
-    Both use :func:`skimage.registration.phase_cross_correlation` on gradient
+    Both use ``skimage.registration.phase_cross_correlation`` on gradient
     magnitudes, without whitening, which would raise the noise of both sensors. A
     candidate counts only if it makes the edges more alike.
 

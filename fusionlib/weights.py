@@ -132,7 +132,7 @@ class VGGWeights:
 
     @property
     def label(self) -> str:
-        """One line for texts and captions: the name, and which network it is."""
+        """The name, and which network it is, in one line for texts and captions."""
         words = [f"{self.about}: "] if self.about else []
         words += [KINDS[self.kind]]
         words += [f"; partial: {self.partial}"] if self.partial else []

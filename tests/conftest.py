@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-
-def _folder(variable: str) -> Path:
-    value = os.environ.get(variable)
-    if not value or not Path(value).exists():
-        pytest.skip(f"{variable} is not set or does not exist")
-    return Path(value)
+from .missing import missing
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder with IR1.png .. VIS21.png."""
-    folder = _folder("FUSIONLIB_DATA")
-    if not (folder / "IR1.png").is_file():
-        pytest.skip(f"FUSIONLIB_DATA={folder} holds no IR1.png")
-    return folder
+    """The folder with IR1.png .. VIS21.png: FUSIONLIB_DATA, or what was fetched."""
+    from fusionlib.data import NUMBERS, data_dir, real_pairs
+
+    if len(real_pairs()) < len(NUMBERS):
+        missing("DATA", f"the 21 real pairs are not in {data_dir()}")
+    return data_dir()
 
 
 @pytest.fixture(scope="session")
 def reference_folder() -> Path:
     """The folder with the authors' fused images and the tables."""
-    return _folder("FUSIONLIB_REFERENCE")
+    folder = os.environ.get("FUSIONLIB_REFERENCE")
+    if not folder or not Path(folder).exists():
+        pytest.skip("FUSIONLIB_REFERENCE is not set or does not exist")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
 def oxford():
-    """Weights of the Oxford release, as FUSIONLIB_WEIGHTS names them."""
-    from fusionlib.weights import load_weights
+    """Weights of the Oxford release: FUSIONLIB_WEIGHTS, or what was fetched."""
+    from fusionlib.weights import WeightsWarning, cached_path, load_weights
 
-    path = _folder("FUSIONLIB_WEIGHTS")
-    with pytest.warns() if "partial" in _stem(path) else _nothing():
-        return load_weights(path)
-
-
-def _stem(path: Path) -> str:
-    found = next(path.glob("*.safetensors"), path) if path.is_dir() else path
-    return found.stem
-
-
-def _nothing():
-    import contextlib
-
-    return contextlib.nullcontext()
+    named = os.environ.get("FUSIONLIB_WEIGHTS")
+    if not named and not cached_path("oxford").is_file():
+        missing("DATA", "neither FUSIONLIB_WEIGHTS is set nor oxford fetched")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WeightsWarning)  # the file may be partial
+        weights = load_weights(named or "oxford")
+    if weights.kind != "paper":
+        missing("DATA", f"FUSIONLIB_WEIGHTS={named} are not the paper's weights")
+    return weights
 
 
 @pytest.fixture(scope="session")

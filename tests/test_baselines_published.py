@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 
 from fusionlib.baselines import METHODS, jsr
 from fusionlib.io import read_image, to_uint8
 from fusionlib.metrics import n_abf
+from fusionlib.reproduction import published_table_2
 
 #: Method and how far its N_abf may be from Table II: CBF and WLS to the last digit.
 TOLERANCE = {"cbf": 5.1e-6, "wls": 5.1e-6, "convsr": 1e-4}
 
 
 @pytest.fixture(scope="module")
-def table(reference_folder):
-    with open(reference_folder / "table2_nabf.csv", newline="") as file:
-        return {int(row["image"]): row for row in csv.DictReader(file)}
-
-
-@pytest.fixture(scope="module")
-def fused(data_folder, reference_folder):
+def fused(data_folder, request):
     """Fuse a numbered pair once for all tests here."""
     done = {}
 
@@ -34,7 +27,8 @@ def fused(data_folder, reference_folder):
             ]
             parameters = {}
             if name == "convsr":
-                parameters["dictionary"] = reference_folder / "convsr_dictionary.mat"
+                folder = request.getfixturevalue("reference_folder")
+                parameters["dictionary"] = folder / "convsr_dictionary.mat"
             image = to_uint8(METHODS[name].function(sources, **parameters)) / 255
             done[name, number] = sources, image
         return done[name, number]
@@ -44,9 +38,9 @@ def fused(data_folder, reference_folder):
 
 @pytest.mark.parametrize("number", [1, 5, 8])
 @pytest.mark.parametrize("name", TOLERANCE)
-def test_n_abf_of_table_2(fused, table, name, number):
+def test_n_abf_of_table_2(fused, name, number):
     sources, image = fused(name, number)
-    published = float(table[number][METHODS[name].title])
+    published = published_table_2()[number][name].value
     assert n_abf(image, sources) == pytest.approx(published, abs=TOLERANCE[name])
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import naive
 from fusionlib import FusionConfig, benchmark, fuse
 from fusionlib.architecture import multiply_adds
+
+from . import naive
 
 FILE = Path(__file__).parent.parent / "book" / "results" / "benchmark.json"
 

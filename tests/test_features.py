@@ -1,6 +1,7 @@
 """Equation (4): our stream is torchvision's VGG-19, cut after relu4_1."""
 
 import concurrent.futures
+import copy
 import warnings
 
 import numpy as np
@@ -22,41 +23,65 @@ from fusionlib.features import (
     stream_features,
 )
 
+from .vision import vgg19_features
+
 
 @pytest.fixture(scope="module")
 def detail():
     return np.random.RandomState(3).standard_normal((24, 32)) * 0.03
 
 
-def torchvision_features():
-    from fusionlib._torchvision import import_torchvision
+@pytest.fixture(scope="module")
+def theirs(seeded):
+    """The first 21 modules of torchvision's VGG-19, with the seeded weights."""
+    modules = vgg19_features()[:21].to_empty(device="cpu")
+    state = {key.removeprefix("features."): a for key, a in seeded.arrays.items()}
+    modules.load_state_dict({key: torch.tensor(a) for key, a in state.items()})
+    return modules.eval()
 
-    make_layers = import_torchvision().models.vgg.make_layers
-    plan = import_torchvision().models.vgg.cfgs["E"]
-    with torch.device("meta"):
-        return make_layers(plan, batch_norm=False)
 
-
-def test_layout_is_torchvisions():
-    modules = torchvision_features()
+def test_layer_table_is_torchvisions():
+    expected = {}
     for convolution in CONVOLUTIONS:
-        theirs = modules[convolution.index]
-        assert isinstance(theirs, torch.nn.Conv2d)
-        assert tuple(theirs.weight.shape) == convolution.weight_shape
-        assert isinstance(modules[convolution.index + 1], torch.nn.ReLU)
-    count = sum(isinstance(m, torch.nn.Conv2d) for m in modules[:21])
-    assert count == len(CONVOLUTIONS) == 9
+        expected[convolution.index] = convolution.inputs, convolution.outputs
+        expected[convolution.index + 1] = torch.nn.ReLU
+    modules = vgg19_features()[:21]
+    for index, module in enumerate(modules):
+        if isinstance(module, torch.nn.Conv2d):
+            assert expected[index] == (module.in_channels, module.out_channels)
+            assert module.kernel_size == (3, 3)
+            assert module.padding == module.stride == module.dilation == (1, 1)
+        elif isinstance(module, torch.nn.MaxPool2d):
+            assert index not in expected
+            assert (module.kernel_size, module.stride, module.padding) == (2, 2, 0)
+        else:
+            assert type(module) is expected[index] is torch.nn.ReLU
+    names = {name for name, _ in modules.named_parameters()}
+    keys = (key for convolution in CONVOLUTIONS for key in convolution.keys)
+    assert names == {key.removeprefix("features.") for key in keys}
 
 
-def test_network_runs_like_torchvisions(seeded):
-    """Same modules in the same places; pooling differs at odd sizes only."""
-    theirs, ours = torchvision_features()[:21], build_network(seeded)
-    assert [type(m) for m in theirs] == [type(m) for m in ours]
-    theirs = theirs.to_empty(device="cpu")
-    theirs.load_state_dict(ours.state_dict())
-    x = torch.rand(1, 3, 16, 24)
+def test_network_gives_torchvisions_outputs_layer_by_layer(seeded, theirs):
+    ours = build_network(seeded)
+    assert [type(module) for module in ours] == [type(module) for module in theirs]
+    x = y = torch.rand(1, 3, 16, 24)
+    for module, reference in zip(ours, theirs, strict=True):
+        with torch.no_grad():
+            x, y = module(x), reference(y)
+        assert torch.allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
+def test_torchvisions_pooling_drops_an_odd_row_ours_keeps_it(seeded, theirs):
+    """Rounding up is the only difference: where theirs does it, outputs are equal."""
+    ours, theirs = build_network(seeded), copy.deepcopy(theirs)
+    x = torch.rand(1, 3, 17, 24)
     with torch.no_grad():
-        torch.testing.assert_close(theirs(x), ours(x))
+        assert ours(x).shape == (1, 512, 3, 3)
+        assert theirs(x).shape == (1, 512, 2, 3)
+        for module in theirs:
+            if isinstance(module, torch.nn.MaxPool2d):
+                module.ceil_mode = True
+        assert torch.allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("before_relu", [False, True])

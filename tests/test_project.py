@@ -1,20 +1,31 @@
-"""The project's own files agree with each other."""
+"""The project's own files agree with each other, and with what the code does."""
 
+import ast
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+
+from .missing import missing
 
 ROOT = Path(__file__).parents[1]
 
 #: Names that conda-forge gives to what the Python index calls otherwise.
 CONDA = {"torch": "pytorch", "pywavelets": "pywavelets"}
 
+#: Modules whose name is not the name of the package that brings them.
+PACKAGE = {"PIL": "pillow", "pywt": "pywavelets", "skimage": "scikit-image"}
 
-def name_of(requirement):
-    return re.split(r"[<>=!~\[ ]", requirement)[0].lower()
+#: Packages that other packages in the list bring along.
+BROUGHT = {
+    "IPython": "ipywidgets", "traitlets": "ipywidgets", "dask": "distributed",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +34,74 @@ def project():
 
 
 @pytest.fixture(scope="module")
-def pins(project):
-    pinned = [p.split("==") for p in project["optional-dependencies"]["pinned"]]
-    return {name.lower(): version for name, version in pinned}
+def required(project):
+    return parse(project["dependencies"])
 
 
-def test_every_dependency_has_one_exact_pin(project, pins):
-    extras = project["optional-dependencies"]
-    lists = [project["dependencies"], *(extras[e] for e in extras if e != "pinned")]
-    assert {name_of(r) for requirements in lists for r in requirements} == set(pins)
+@pytest.fixture(scope="module")
+def extras(project):
+    lists = project["optional-dependencies"]
+    return {name: parse(requirements) for name, requirements in lists.items()}
 
 
-def test_environment_yml_has_the_same_pins(pins):
+def parse(requirements):
+    found = map(Requirement, requirements)
+    return {one.name.lower(): one.specifier for one in found}
+
+
+def versions(specifiers):
+    """The versions of exact pins."""
+    return {name: str(one).removeprefix("==") for name, one in specifiers.items()}
+
+
+def tracked():
+    """Paths of the files that git keeps."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone: git does not say which files are the project's")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    paths = (ROOT / name for name in listing.stdout.split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def test_every_dependency_has_one_exact_pin(required, extras):
+    pins = versions(extras["pinned"])
+    lists = [required, *(extras[name] for name in extras if name != "pinned")]
+    assert {name for requirements in lists for name in requirements} == set(pins)
+    for requirements in lists:
+        for name, bounds in requirements.items():
+            assert bounds.contains(pins[name]), f"{name}: {pins[name]} is not {bounds}"
+
+
+def test_users_get_bounds_and_no_exact_versions(required, extras):
+    free = [required, *(extras[name] for name in extras if name != "pinned")]
+    operators = {one.operator for requirements in free
+                 for bounds in requirements.values() for one in bounds}  # fmt: skip
+    assert operators <= {">=", "<"}
+
+
+def test_the_library_imports_what_it_requires_and_nothing_else(required, extras):
+    found = {}
+    for path in sorted((ROOT / "fusionlib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            else:
+                continue
+            for name in (name.partition(".")[0] for name in names):
+                if name not in sys.stdlib_module_names and name != "fusionlib":
+                    package = PACKAGE.get(name) or BROUGHT.get(name, name)
+                    found.setdefault(package.lower(), set()).add(path.name)
+    optional = extras["book"].keys() | extras["onnx"].keys() | extras["cluster"].keys()
+    unknown = {name: found[name] for name in found.keys() - required.keys() - optional}
+    assert not unknown
+    assert not required.keys() - found.keys(), "required, but never imported"
+
+
+def test_environment_yml_has_the_same_pins(extras):
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
     found = {}
@@ -46,24 +113,83 @@ def test_environment_yml_has_the_same_pins(pins):
         if requirement != "--no-deps -e .":
             name, _, version = requirement.partition("==")
             found[name.lower()] = version
+    pins = versions(extras["pinned"])
     assert found == {CONDA.get(name, name): version for name, version in pins.items()}
 
 
-def test_torch_and_torchvision_are_pinned_for_every_user(project):
-    required = project["dependencies"]
-    assert "torch==2.13.0" in required
-    assert "torchvision==0.28.0" in required
+def test_no_file_names_the_host_of_a_package_registry():
+    """Where packages come from is the reader's setting."""
+    parts = [("pypi", "org"), ("files", "pythonhosted"), ("npmjs", "org"),
+             ("npmjs", "com"), ("conda", "anaconda"), ("anaconda", "org"),
+             ("download", "pytorch"), ("deb", "debian"), ("crates", "io")]  # fmt: skip
+    hosts = re.compile("|".join(re.escape(".".join(part)) for part in parts).encode())
+    assert [p for p in tracked() if hosts.search(p.read_bytes())] == []
 
 
-def test_the_registry_in_data_is_the_packages():
-    link = ROOT / "data" / "registry.json"
-    assert link.read_bytes() == (ROOT / "fusionlib" / "tno_registry.json").read_bytes()
+def make(*arguments):
+    """Run make as if these tests were not run by make themselves."""
+    own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=own, capture_output=True, text=True
+    )
 
 
-def test_every_make_target_is_explained():
-    makefile = (ROOT / "Makefile").read_text()
-    readme = (ROOT / "README.md").read_text()
-    for target in ("book", "test", "lab", "data", "bench", "clean", "help"):
-        assert re.search(rf"^{target}:.*## ", makefile, re.M), target
-    assert "make book" in readme
-    assert "make test" in readme
+def test_documents_and_workflows_name_targets_of_the_makefile():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md",
+             *(ROOT / "book").glob("*.md"), ROOT / ".ci" / "run",
+             *(ROOT / ".github").rglob("*.yml")]  # fmt: skip
+    command = re.compile(r"(?:`|^|run: )make ([a-z][a-z-]*)", re.M)
+    named = {target for p in pages for target in command.findall(p.read_text("utf-8"))}
+    assert named > {"book", "test"}
+    # -n only prints what would be done.
+    assert [name for name in sorted(named) if make("-n", name).returncode] == []
+
+
+def test_make_help_explains_the_targets():
+    explained = [line.split(maxsplit=1) for line in make("help").stdout.splitlines()]
+    assert all(len(line) == 2 for line in explained)
+    assert {"book", "test", "lab", "setup"} <= {name for name, _ in explained}
+
+
+def workflow(name):
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text("utf-8"))
+
+
+WORKFLOWS = sorted(path.name for path in (ROOT / ".github" / "workflows").iterdir())
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_name_files_that_exist(name):
+    text = (ROOT / ".github" / "workflows" / name).read_text("utf-8")
+    files = [file for call in re.findall(r"hashFiles\(([^)]*)\)", text)
+             for file in re.findall(r"'([^']+)'", call)]  # fmt: skip
+    files += re.findall(r"run: bash (\S+)", text)
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_step_of_a_workflow_may_fail_unnoticed(name):
+    for job, content in workflow(name)["jobs"].items():
+        assert not content.get("continue-on-error"), job
+        for step in content["steps"]:
+            assert not step.get("continue-on-error"), step
+            command = re.sub(r"\$\{\{.*?\}\}", "", step.get("run", ""))
+            assert "||" not in command, step
+
+
+def test_only_what_passed_every_job_is_published():
+    jobs = workflow("test.yml")["jobs"]
+    publishing = [name for name, job in jobs.items()
+                  if any("deploy-pages" in step.get("uses", "")
+                         for step in job["steps"])]  # fmt: skip
+    assert len(publishing) == 1
+    assert {*jobs[publishing[0]]["needs"], *publishing} == set(jobs)
+
+
+def test_what_is_missing_is_a_failure_only_where_it_is_required(monkeypatch):
+    monkeypatch.delenv("FUSIONLIB_REQUIRE_DATA", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no pairs"):
+        missing("DATA", "no pairs")
+    monkeypatch.setenv("FUSIONLIB_REQUIRE_DATA", "1")
+    with pytest.raises(pytest.fail.Exception, match="no pairs"):
+        missing("DATA", "no pairs")

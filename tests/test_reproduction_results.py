@@ -75,14 +75,16 @@ def test_n_abf_agrees_with_table_2_on_all_images(results, method):
     ],
 )
 def test_recomputation_agrees(
-    results, data_folder, reference_folder, tmp_path, method, image, tolerance
+    results, data_folder, request, tmp_path, method, image, tolerance
 ):
     kept = next(r for r in results if (r["method"], r["image"]) == (method, image))
     dictionary = None
     if method == "convsr":
-        dictionary = reference_folder / "convsr_dictionary.mat"
+        folder = request.getfixturevalue("reference_folder")
+        dictionary = folder / "convsr_dictionary.mat"
     elif method in ("jsr", "jsrsd"):
-        dictionary = reference_folder / "jsr_dictionaries" / f"D_unit7_im{image}.dat"
+        folder = request.getfixturevalue("reference_folder")
+        dictionary = folder / "jsr_dictionaries" / f"D_unit7_im{image}.dat"
     record = run_task(Task(method, image, tmp_path, dictionary=dictionary))
     assert record["settings"].get("dictionary", "") == kept["dictionary"]
     for name in METRICS:

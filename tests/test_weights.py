@@ -121,7 +121,8 @@ def test_default_order(clean_home, seeded, monkeypatch, caplog):
 
 def test_the_kind_is_read_from_the_values(seeded, oxford):
     assert (seeded.kind, oxford.kind) == ("random", "paper")
-    assert "the paper's network; partial: " in oxford.label
+    assert "the paper's network" in oxford.label
+    assert ("; partial: " in oxford.label) is bool(oxford.partial)
     other = VGGWeights("mine", seeded.arrays)
     assert other.kind == "other"
     assert other.label == "mine (trained, but not the paper's network)"

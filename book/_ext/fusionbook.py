@@ -3,11 +3,13 @@
 * MathJax comes from a package and is copied into the book: no page needs a network.
 * What the lab page runs is copied from ``book/lab``, see ``book/lab/build.py``.
 * No script that would need a network. A page for addresses that do not exist.
+* A reference that leads nowhere is an error; words of numpydoc's types are none.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -92,10 +94,23 @@ def drop_thebe(
     context["script_files"] = [s for s in context["script_files"] if not is_thebe(s)]
 
 
+def is_word(app: Any, domain: Any, node: Any) -> bool:
+    """Tell whether a missing reference is only a word of a type.
+
+    Sphinx looks for a class behind every word of numpydoc's types, such as ``float,
+    optional`` or ``shape (H, W)``. What a role names, and names written like a class,
+    must exist.
+    """
+    is_role = "refwarn" in node
+    like_a_class = re.fullmatch(r"[A-Z]\w*[a-z]\w*", node["reftarget"])
+    return not is_role and not like_a_class
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_lab)
     app.connect("html-collect-pages", add_pages)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("warn-missing-reference", is_word)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

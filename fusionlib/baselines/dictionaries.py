@@ -107,7 +107,7 @@ def default_convsr_dictionary() -> NDArray[np.float64]:
     """Return the convolutional dictionary that ships, shape (8, 8, 32).
 
     It was learned on the rendered scenes of :mod:`fusionlib.scenes` by
-    :func:`fusionlib.baselines.convsr.learn_dictionary`.
+    :func:`fusionlib.baselines.learning.learn_dictionary`.
     """
     file = resources.files(__package__) / "convsr_dictionary.safetensors"
     with resources.as_file(file) as path:

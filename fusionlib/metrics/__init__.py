@@ -111,7 +111,7 @@ class Metric:
 
     @property
     def default_convention(self) -> str:
-        """The convention used when none is asked for: the published one."""
+        """The published convention, used when none is asked for."""
         return CONVENTIONS[0]
 
     def __call__(

@@ -242,9 +242,11 @@ def fmi(
     sources : sequence of array_like, shape (H, W)
         K >= 2 source images, in [0, 1].
     feature : {"pixel", "gradient", "edge", "dct", "wavelet"}, optional
-        See :func:`features`.
+        Intensities; their central difference along rows; a thin Sobel edge map; the
+        2-D DCT; or the subbands of a one-level Meyer wavelet transform.
     convention : {"published", "exact"}, optional
-        See :func:`features`.
+        ``exact`` computes gradient and edges in integers, and rounds coefficients
+        of transforms, so that equal windows are equal.
 
     Returns
     -------

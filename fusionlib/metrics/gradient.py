@@ -151,7 +151,7 @@ def edge_preservation(
     Notes
     -----
     The gradients are those of images in [0, 1] divided by 8, so none ever reaches
-    :data:`STRONG_EDGE` and all pixels weigh the same. On 0..255 images the values
+    the limit of strong edges and all pixels weigh the same. On 0..255 images the values
     differ.
 
     A pixel without gradient has the orientation 0 by definition, which compares

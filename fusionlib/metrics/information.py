@@ -53,9 +53,7 @@ def entropy(fused: Any, sources: Any, *, convention: str = "published") -> float
     sources : sequence of array_like, shape (H, W)
         K >= 2 source images; checked, but not used.
     convention : {"published", "exact"}, optional
-        How intensities become grey levels, see
-        :func:`fusionlib.metrics._common.levels`. For 8-bit files there is no
-        difference.
+        How intensities become grey levels. For 8-bit files there is no difference.
 
     Returns
     -------

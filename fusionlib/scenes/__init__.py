@@ -85,7 +85,7 @@ def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) ->
 
     Notes
     -----
-    Random numbers come from :class:`numpy.random.RandomState`, whose streams are
+    Random numbers come from ``numpy.random.RandomState``, whose streams are
     frozen. What remains is the last bit of ``exp``, ``log`` and powers, which may
     differ between platforms and shows only if a value lies within about 1e-13 of
     the border between two of the 256 grey levels.

@@ -13,29 +13,36 @@ from urllib.parse import urlparse
 
 import pytest
 
+from ..missing import missing
+
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
     "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium_path(playwright):
+    """Return the path of this machine's Chromium, or of playwright's, or None."""
+    found = [*map(shutil.which, NAMES), playwright.chromium.executable_path]
+    return next((path for path in found if path and Path(path).is_file()), None)
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, or a skip that says what is missing."""
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: no browser tests"
-    )
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: no browser tests")
-    with api.sync_playwright() as playwright:
+    """Chromium without network."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("BROWSER", "playwright is not installed: no browser tests")
+    with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        if path is None:
+            missing("BROWSER", "no chromium on this machine: no browser tests")
         chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, headless=True
+            executable_path=path, args=ARGUMENTS, headless=True
         )
         yield chromium
         chromium.close()
@@ -51,10 +58,10 @@ class Visit:
 
 @pytest.fixture
 def visit(browser):
-    """Open pages: ``visit(url, width=1280, theme=None, host="")`` returns a Visit.
+    """Open pages: ``visit(url, width=1280, dark=False, scale=1)`` returns a Visit.
 
-    Only files and the given host are reachable; anything else is a problem, as are
-    console errors, exceptions and failed requests.
+    Only files and the host of the address are reachable; anything else is a problem,
+    as are console errors, exceptions and failed requests.
     """
     with contextlib.ExitStack() as stack:
 

@@ -26,6 +26,7 @@ from fusionlib.metrics.structural import ssim_map
 from fusionlib.scenes import list_scenes, render_scene
 from fusionlib.weight_maps import weights_from_activity
 
+from ..missing import missing
 from .test_explorers_browser import contrast, move
 
 LAB = Path(__file__).parents[2] / "book" / "lab"
@@ -73,7 +74,7 @@ def folder(tmp_path_factory, browser):
     place = tmp_path_factory.mktemp("lab")
     model = build.build(place / "_static" / "lab")
     if not model["available"]:
-        pytest.skip(f"the lab page cannot be built: {model['reason']}")
+        missing("BROWSER", f"the lab page cannot be built: {model['reason']}")
     write_pages(place)
     export_onnx(None, place / "_static" / "lab" / "fp32.onnx")
     return place

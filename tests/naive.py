@@ -1,4 +1,4 @@
-"""The method as a straightforward PyTorch port has it: what `bench_fusion` compares.
+"""The method as a straightforward PyTorch port has it: what ours is compared with.
 
 Our own, written the plain way: torchvision's VGG-19 on each source in turn, copied
 to three channels; every activity map kept; then one loop over the samples of each
@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusionlib._torchvision import import_torchvision
 from fusionlib.weights import VGGWeights
+
+from .vision import vgg19_features
 
 __all__ = ["fuse", "load_network"]
 
@@ -25,7 +26,7 @@ POSITIONS = (1, 6, 11, 20)
 
 def load_network(weights: VGGWeights) -> torch.nn.Module:
     """Return torchvision's VGG-19 up to relu4_1 with these weights."""
-    network = import_torchvision().models.vgg19().features[: POSITIONS[-1] + 1]
+    network = vgg19_features()[: POSITIONS[-1] + 1].to_empty(device="cpu")
     state = {key.removeprefix("features."): a for key, a in weights.arrays.items()}
     network.load_state_dict({key: torch.tensor(a) for key, a in state.items()})
     for module in network:
