@@ -3,11 +3,14 @@
 * MathJax comes from a package and is copied into the book: no page needs a network.
 * What the lab page runs is copied from ``book/lab``, see ``book/lab/build.py``.
 * No script that would need a network. A page for addresses that do not exist.
+* ``{weights}`` in the caption of a figure becomes the name and kind of the weights.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,23 @@ def _lab(name: str) -> Any:
     return module
 
 
+def name_weights(app: Any, docname: str, source: list[str]) -> None:
+    """Put the name and kind of the weights where a caption says ``{weights}``.
+
+    Captions stand on one line, in the metadata of a notebook's cells or in front of
+    a code cell of a text file; both quote them as JSON does.
+    """
+    captions = re.compile(r'^.*\bcaption"?: ".*\{weights\}.*$', re.MULTILINE)
+    if not captions.search(source[0]):
+        return
+    from fusionlib.book_text import quiet_weights
+
+    phrase = json.dumps(quiet_weights().short_label, ensure_ascii=False)[1:-1]
+    source[0] = captions.sub(
+        lambda line: line[0].replace("{weights}", phrase), source[0]
+    )
+
+
 def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:
     """Return the page for addresses that do not exist."""
     body = (
@@ -96,6 +116,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_lab)
+    app.connect("source-read", name_weights)
     app.connect("html-collect-pages", add_pages)
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
