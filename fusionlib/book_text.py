@@ -26,11 +26,11 @@ __all__ = [
     "by_kind",
     "inside",
     "key_numbers",
+    "network_numbers",
     "numbers_of",
     "open_chapter",
     "paper_value",
     "quiet_weights",
-    "scene_over_floor",
 ]
 
 #: Where the numbers of the paper's network are kept, beside the book's sources.
@@ -46,12 +46,16 @@ SETTINGS = {
 
 #: How a table names and prints a number; the last word of a name may be a layer.
 _WORDING = {
-    "departure": ("rms of F − mean, grey levels", "{:.2f}"),
-    "largest departure": ("largest |F − mean|, grey levels", "{:.1f}"),
+    "departure": ("root mean square of F minus mean, grey levels", "{:.2f}"),
+    "largest departure": (
+        "largest difference from the mean, grey levels",
+        "{:.1f}",
+    ),
     "winner share": ("pixels won by {}", "{:.0%}"),
     "lowest weight": ("lowest infrared weight, {}", "{:.3f}"),
     "highest weight": ("highest infrared weight, {}", "{:.3f}"),
-    "scene over floor": ("activity the scene changes / floor, {}", "{:.1%}"),
+    "scene over floor": ("change of activity by the scene / floor, {}", "{:.1%}"),
+    "negated": ("correlation with the negated detail, {}", "{:+.2f}"),
 }
 
 
@@ -153,8 +157,8 @@ def numbers_of(result: FusionResult) -> dict[str, float]:
     return numbers
 
 
-def scene_over_floor(result: FusionResult, weights: VGGWeights) -> dict[str, float]:
-    """Return how much of the activity comes from the scene, for each layer.
+def network_numbers(result: FusionResult, weights: VGGWeights) -> dict[str, float]:
+    """Return what the network makes of the infrared detail, beside its own biases.
 
     Parameters
     ----------
@@ -166,17 +170,23 @@ def scene_over_floor(result: FusionResult, weights: VGGWeights) -> dict[str, flo
     Returns
     -------
     dict of str to float
-        Mean magnitude of activity minus floor, over the mean of the floor, of both
-        sources and inside the rim. The floor is the activity of an empty image.
+        For each layer, the mean magnitude of activity minus floor over the mean of
+        the floor, which is the activity of an empty image; for relu1_1, how activity
+        minus floor correlates with that of the negated detail. All inside the rim.
     """
     empty = np.zeros((1, *result.F.shape))
-    return {
-        f"scene over floor {name}": float(
-            np.abs(inside(result.C[name] - floor, name)).mean()
-            / inside(floor, name).mean()
-        )
-        for name, floor in activities(empty, weights, result.config)
-    }
+    floors = dict(activities(empty, weights, result.config))
+    numbers, risen = {}, {}
+    for name, floor in floors.items():
+        risen[name] = inside(result.C[name][0] - floor[0], name)
+        share = np.abs(risen[name]).mean() / inside(floor, name).mean()
+        numbers[f"scene over floor {name}"] = float(share)
+    first = PAPER_LAYERS[0]
+    config = result.config.replace(layers=(first,))
+    _, negated = next(iter(activities([-result.I_d[0]], weights, config)))
+    pair = risen[first].ravel(), inside(negated - floors[first], first).ravel()
+    numbers[f"negated {first}"] = float(np.corrcoef(*pair)[0, 1])
+    return numbers
 
 
 def key_numbers(pair: Pair, weights: VGGWeights) -> dict[tuple[str, str], float]:
@@ -193,14 +203,14 @@ def key_numbers(pair: Pair, weights: VGGWeights) -> dict[tuple[str, str], float]
     -------
     dict of (str, str) to float
         By setting (a key of :data:`SETTINGS`) and name, see :func:`numbers_of` and
-        :func:`scene_over_floor`; of all settings but the paper's, departures only.
+        :func:`network_numbers`; of all settings but the paper's, departures only.
     """
     found: dict[tuple[str, str], float] = {}
     for setting, config in SETTINGS.items():
         result = fuse(pair.sources, config=config, weights=weights)
         numbers = numbers_of(result)
         if setting == "paper":
-            numbers |= scene_over_floor(result, weights)
+            numbers |= network_numbers(result, weights)
         else:
             numbers = {n: v for n, v in numbers.items() if n.endswith("departure")}
         found |= {(setting, name): value for name, value in numbers.items()}
@@ -248,7 +258,7 @@ def beside_paper(
     weights: VGGWeights,
     pair: Pair,
     numbers: Mapping[str, float],
-    *,
+    *beginnings: str,
     setting: str = "paper",
 ) -> Any:
     """Return a table of a page's numbers, beside those of the paper's network.
@@ -261,6 +271,8 @@ def beside_paper(
         The pair of the page.
     numbers : mapping of str to float
         Numbers by name, see :func:`numbers_of`.
+    *beginnings : str
+        Only numbers whose names begin with one of these are shown, if any is given.
     setting : str, optional
         A key of :data:`SETTINGS`.
 
@@ -275,6 +287,8 @@ def beside_paper(
     stored = {} if weights.kind == "paper" else _trained()
     rows = []
     for name, value in numbers.items():
+        if not name.startswith(beginnings or ("",)):
+            continue
         words, form = _wording(name)
         row = [words, form.format(value)]
         if (pair.name, setting, name) in stored:

@@ -103,7 +103,7 @@ def test_stored_numbers_are_complete_and_marked():
     assert {row["pair"] for row in table} == {"street", "tno1"}
     assert {row["setting"] for row in table} == set(SETTINGS)
     for row in table:
-        shallow = re.search(r"(weight|floor) relu[123]_1$", row["name"])
+        shallow = re.search(r"(weight|floor|negated) relu[123]_1$", row["name"])
         marked = "conv4_1 partial" if about["weights"]["partial"] else ""
         assert row["note"] == ("" if shallow else marked), row
 

@@ -19,7 +19,7 @@ from fusionlib.book_text import TRAINED, key_numbers, quiet_weights
 from fusionlib.io import atomic_path
 
 #: What needs no sample of relu4_1.
-SHALLOW = re.compile(r"(weight|floor) relu[123]_1$")
+SHALLOW = re.compile(r"(weight|floor|negated) relu[123]_1$")
 
 
 def main() -> None:
