@@ -95,17 +95,19 @@ def by_kind(
         The weights of the page.
     paper, other, random : str
         Markdown for the paper's network, for another trained one (by default the
-        text of the paper's) and for random numbers. May be empty.
+        text of the paper's) and for random numbers.
 
     Returns
     -------
-    IPython.display.Markdown
-        The text, for the last line of a cell.
+    IPython.display.Markdown or None
+        The text, for the last line of a cell; None, which shows nothing, if it is
+        empty.
     """
     from IPython.display import Markdown
 
     texts = {"paper": paper, "other": paper if other is None else other}
-    return Markdown((texts | {"random": random})[weights.kind])
+    text = (texts | {"random": random})[weights.kind]
+    return Markdown(text) if text else None
 
 
 def inside(maps: Any, name: str) -> Any:
