@@ -6,6 +6,7 @@ Imports IPython where it shows something; nothing in the library imports this mo
 from __future__ import annotations
 
 import csv
+import textwrap
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ _WORDING = {
     "winner share": ("pixels won by {}", "{:.0%}"),
     "lowest weight": ("lowest infrared weight, {}", "{:.3f}"),
     "highest weight": ("highest infrared weight, {}", "{:.3f}"),
-    "scene over floor": ("change of activity by the scene / floor, {}", "{:.1%}"),
+    "scene over floor": ("change of activity by the scene / floor, {}", "{:.2%}"),
     "negated": ("correlation with the negated detail, {}", "{:+.2f}"),
 }
 
@@ -80,7 +81,10 @@ def open_chapter() -> tuple[Pair, VGGWeights]:
         Those of :func:`fusionlib.weights.load_weights`, without its warning.
     """
     pair, weights = load_pair(1 if 1 in real_pairs() else "street"), quiet_weights()
-    print(f"pair: {pair.title}\nweights: {weights.label}")
+    print(f"pair: {pair.title}\nweights: {weights.short_label}")
+    about = "; ".join(note for note in (weights.about, weights.partial) if note)
+    if about:
+        print(textwrap.fill(about, 74, initial_indent="  ", subsequent_indent="  "))
     return pair, weights
 
 
