@@ -52,10 +52,6 @@ test-more: setup ## notebooks by nbval: trained, random, and the weights of this
 test-machines: setup ## core tests and chapters on simulated older processors
 	$(BIN)/python tests/machines.py
 
-.PHONY: test-machines
-test-machines: $(STAMP) ## golden and core tests as on older processors
-	$(BIN)/python tests/machines.py
-
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

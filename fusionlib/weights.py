@@ -132,11 +132,17 @@ class VGGWeights:
 
     @property
     def label(self) -> str:
-        """The name, and which network it is, in one line for texts and captions."""
+        """One line for texts: the name, and which network it is."""
         words = [f"{self.about}: "] if self.about else []
         words += [KINDS[self.kind]]
         words += [f"; partial: {self.partial}"] if self.partial else []
         return f"{self.name} ({''.join(words)})"
+
+    @property
+    def short_label(self) -> str:
+        """The name and the kind in few words, for captions."""
+        partial = ", partial" if self.partial else ""
+        return f"{self.name}, {KINDS[self.kind]}{partial}"
 
 
 def grey_convolutions(

@@ -4,11 +4,13 @@
 * What the lab page runs is copied from ``book/lab``, see ``book/lab/build.py``.
 * No script that would need a network. A page for addresses that do not exist.
 * A reference that leads nowhere is an error; words of numpydoc's types are none.
+* ``{weights}`` in the caption of a figure becomes the name and kind of the weights.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 from pathlib import Path
@@ -68,6 +70,23 @@ def _lab(name: str) -> Any:
     return module
 
 
+def name_weights(app: Any, docname: str, source: list[str]) -> None:
+    """Put the name and kind of the weights where a caption says ``{weights}``.
+
+    Captions stand on one line, in the metadata of a notebook's cells or in front of
+    a code cell of a text file; both quote them as JSON does.
+    """
+    captions = re.compile(r'^.*\bcaption"?: ".*\{weights\}.*$', re.MULTILINE)
+    if not captions.search(source[0]):
+        return
+    from fusionlib.book_text import quiet_weights
+
+    phrase = json.dumps(quiet_weights().short_label, ensure_ascii=False)[1:-1]
+    source[0] = captions.sub(
+        lambda line: line[0].replace("{weights}", phrase), source[0]
+    )
+
+
 def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:
     """Return the page for addresses that do not exist."""
     body = (
@@ -110,6 +129,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Connect to Sphinx."""
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_lab)
+    app.connect("source-read", name_weights)
     app.connect("html-collect-pages", add_pages)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("warn-missing-reference", is_word)

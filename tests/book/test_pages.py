@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from fusionlib.weights import KINDS
+
 ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))
 MEGABYTE = 1_000_000
@@ -138,6 +140,14 @@ def test_the_home_page_says_which_weights_and_data_made_it():
     words = read(HTML / "book" / "home.html").words
     assert "Weights" in words
     assert "Night street" in words
+
+
+def test_pages_name_the_kind_of_the_weights(path):
+    words = read(path).words.replace("’", "'")
+    assert "{weights}" not in words or "_modules" in path.parts
+    assert "random stand-in" not in words
+    if path.parent.name == "notebooks" and path.stem != "01_decomposition":
+        assert any(kind in words for kind in KINDS.values())
 
 
 def test_the_root_leads_to_the_home_page():

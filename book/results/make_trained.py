@@ -1,0 +1,47 @@
+"""Write ``trained.csv``: the numbers that carry the argument, by the paper's network.
+
+Run with weights of the Oxford release, as ``python book/results/make_trained.py`` with
+FUSIONLIB_WEIGHTS (and FUSIONLIB_DATA, for the first real pair) set. Pages made with
+other weights show these numbers beside their own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+import time
+
+from fusionlib import __version__, load_pair
+from fusionlib.book_text import TRAINED, key_numbers, quiet_weights
+from fusionlib.io import atomic_path
+
+#: What needs no sample of relu4_1.
+SHALLOW = re.compile(r"(weight|floor|negated) relu[123]_1$")
+
+
+def main() -> None:
+    """Compute all numbers of both pairs and write the file."""
+    weights = quiet_weights()
+    if weights.kind != "paper":
+        sys.exit(f"these are not the weights of the paper's network: {weights.label}")
+    about = {"version": __version__, "weights": weights.provenance}
+    about |= {"pairs": "the rendered scene street; pair 1 of the registry (data/)"}
+    about |= {"date": time.strftime("%Y-%m-%d", time.gmtime())}
+    buffer = io.StringIO()
+    buffer.write(f"# book/results/make_trained.py {json.dumps(about)}\n")
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(["pair", "setting", "name", "value", "note"])
+    for pair in (load_pair("street"), load_pair(1)):
+        for (setting, name), value in key_numbers(pair, weights).items():
+            note = "conv4_1 partial" if weights.partial else ""
+            note = "" if SHALLOW.search(name) else note
+            table.writerow([pair.name, setting, name, f"{value:.6g}", note])
+    with atomic_path(TRAINED) as temporary:
+        temporary.write_text(buffer.getvalue(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
