@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import warnings
 import zlib
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -26,6 +27,7 @@ from fusionlib.explorers._page import Store, pack
 from fusionlib.fusion import select
 from fusionlib.io import to_uint8
 from fusionlib.metrics import n_abf
+from fusionlib.weights import VGGWeights
 
 from .conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from .explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
@@ -112,6 +114,23 @@ def test_captions_say_which_pair_and_weights(kind):
     assert "Small street, 75 × 61 pixels" in caption
     assert ("not a trained network" in caption) == (kind != "decomposition")
     assert caption in html(kind)
+
+
+def test_only_a_trained_network_is_said_to_find_patterns(seeded):
+    trained = VGGWeights("mine", seeded.arrays)
+    for weights, pattern in ((seeded, False), (trained, True)):
+        with BOOK:
+            page = explorers.feature_browser(small_pair(), weights).html
+        assert ("its pattern is found" in page) == pattern
+        assert ("random numbers: no pattern was learned" in page) != pattern
+        assert weights.short_label in page.replace("&#x27;", "'")
+
+
+def test_explorers_name_untrained_weights_instead_of_warning(clean_home):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = explorers.weights_explorer(small_pair())
+    assert "Weights: seeded, random numbers, not a trained network." in found.caption
 
 
 def test_book_build_shows_html_and_lab_shows_widgets(kind, monkeypatch):

@@ -64,10 +64,8 @@ def test_the_folder_is_whole(lab, runtime, tmp_path, clean_home, monkeypatch):
     model = script_value(folder / "lab-model.js", "__fusionlibLabModel")
     assert model == json.loads((folder / "model.json").read_text())
     assert (model["available"], model["quantize"]) == (True, "int8")
-    assert (model["weights"]["name"], model["weights"]["trained"]) == (
-        "seeded:3",
-        False,
-    )
+    said = "seeded:3 (random numbers, not a trained network)"
+    assert (model["weights"]["label"], model["weights"]["kind"]) == (said, "random")
     onnx.checker.check_model(str(folder / "network.onnx"))
     assert sorted(model["bytes"]) == [
         "bundle.js",

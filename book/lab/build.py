@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -119,15 +118,14 @@ def _install() -> Path:
 
 def _export(path: Path) -> dict[str, Any]:
     """Write the network with the weights that the book is built with."""
+    from fusionlib.book_text import quiet_weights
     from fusionlib.errors import InputError
     from fusionlib.onnx_export import export_onnx
-    from fusionlib.weights import WeightsWarning
 
     try:
-        with warnings.catch_warnings():
-            # The page names the weights and what is unusual about them.
-            warnings.simplefilter("ignore", WeightsWarning)
-            return export_onnx(None, path, quantize="int8")
+        weights = quiet_weights()  # the page itself names them
+        record = export_onnx(weights, path, quantize="int8")
+        return record | {"weights": record["weights"] | {"label": weights.label}}
     except InputError as error:
         raise Unavailable(f"the network could not be exported: {error}") from None
 
@@ -139,7 +137,7 @@ def main() -> int:
     output = parser.parse_args().output
     model = build(output)
     if model["available"]:
-        print(f"lab page: {model['runtime']}, weights {model['weights']['name']}")
+        print(f"lab page: {model['runtime']}, weights {model['weights']['label']}")
     else:
         print(f"lab page: not available, {model['reason']}", file=sys.stderr)
     return 0

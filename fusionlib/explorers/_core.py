@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from ..data import Pair, load_pair
 from ..errors import InputError
 from ..io import to_uint8
 from ..validation import as_sources
-from ..weights import VGGWeights, load_weights
+from ..weights import VGGWeights, WeightsWarning, load_weights
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
@@ -109,7 +110,10 @@ class Explorer:
 
     def __post_init__(self) -> None:
         if self.uses_network and not isinstance(self.weights, VGGWeights):
-            self.weights = load_weights(self.weights)
+            with warnings.catch_warnings():
+                # The caption says what is unusual about them.
+                warnings.simplefilter("ignore", WeightsWarning)
+                self.weights = load_weights(self.weights)
         self.load(self.pair)
 
     def load(self, pair: Any) -> None:
@@ -153,7 +157,7 @@ class Explorer:
         height, width = self.shape
         text = f"{self.pair.title}, {width} × {height} pixels."
         if self.uses_network:
-            text += f" Weights: {self.weights.label}."
+            text += f" Weights: {self.weights.short_label}."
         return text
 
     def state(self, changes: State | None = None) -> dict[str, Any]:

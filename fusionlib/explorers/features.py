@@ -77,6 +77,12 @@ class FeatureBrowser(Explorer):
     )
 
     def prepare(self) -> None:
+        if self.weights.kind == "random":
+            self.title = "What a network of random numbers sees"
+            self.how = type(self).how.replace(
+                "Each lights up where its pattern is found",
+                "Their kernels are random numbers: no pattern was learned",
+            )
         self.details = {
             name: decompose(getattr(self.pair, name))[1]
             for name in ("infrared", "visible")

@@ -68,6 +68,7 @@ def write_pages(folder):
 def folder(tmp_path_factory, browser):
     """The page with runtime and networks, or a skip that says what is missing."""
     pytest.importorskip("onnx", reason="onnx is not installed: no lab page")
+    from fusionlib.book_text import quiet_weights
     from fusionlib.onnx_export import export_onnx
 
     build = module("build")
@@ -76,7 +77,7 @@ def folder(tmp_path_factory, browser):
     if not model["available"]:
         missing("BROWSER", f"the lab page cannot be built: {model['reason']}")
     write_pages(place)
-    export_onnx(None, place / "_static" / "lab" / "fp32.onnx")
+    export_onnx(quiet_weights(), place / "_static" / "lab" / "fp32.onnx")
     return place
 
 
@@ -749,7 +750,8 @@ def test_the_page_names_its_weights_and_loads_nothing_heavy(visit, addresses, fo
     seen.page.goto(f"{addresses['file']}/book/lab/light.html")
     seen.page.wait_for_load_state("load")
     model = json.loads((folder / "_static" / "lab" / "model.json").read_text())
-    assert f"“{model['weights']['name']}”" in seen.page.inner_text(".lab-model")
+    said = f"Weights: {model['weights']['label']}."
+    assert said in seen.page.inner_text(".lab-model")
     sizes = [(folder / r.split(folder.name + "/")[1]).stat().st_size for r in requests]
     assert len(sizes) > 5
     assert sum(sizes) < 150_000

@@ -791,10 +791,8 @@
       return;
     }
     const { weights, quantize, bytes } = MODEL;
-    const kind = weights.trained ? "trained" : "not trained: random numbers with the same statistics";
     const kernels = quantize === "int8" ? "kernels in 8 bits" : quantize === "fp16" ? "kernels in 16 bits" : "float32";
-    box.textContent = `Network: VGG-19 up to relu4_1, weights “${weights.name}” (${kind}` +
-      `${weights.partial ? ", incomplete" : ""}), ${kernels}. With its runtime it is ` +
+    box.textContent = `Network: VGG-19 up to relu4_1, ${kernels}. Weights: ${weights.label}. With its runtime it is ` +
       `${Math.ceil((0.75 * bytes["bundle.js"]) / 1e6)} MB, compressed, and loaded when you start.`;
   }
 
