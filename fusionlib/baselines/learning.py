@@ -188,19 +188,16 @@ def ship_dictionary(path: str | os.PathLike[str]) -> None:
     """
     from safetensors.numpy import save_file
 
+    from ..data import load_pair, scenes
     from ..io import atomic_path
-    from ..scenes import list_scenes, render_scene
 
-    images = []
-    for name in list_scenes():
-        scene = render_scene(name)
-        images += [scene.infrared, scene.visible]
+    images = [band for name in scenes() for band in load_pair(name).sources]
     dictionary = learn_dictionary(images).astype(np.float32)
     content = hashlib.sha256(b"".join(image.tobytes() for image in images))
     metadata = {
         "what": "8x8x32 convolutional dictionary for fusionlib.baselines.convsr",
         "source": "fusionlib.baselines.learning.ship_dictionary, default parameters",
-        "images": "both bands of the rendered scenes " + ", ".join(list_scenes()),
+        "images": "both bands of the rendered scenes " + ", ".join(scenes()),
         "images_sha256": content.hexdigest(),
         "licence": "MIT, as fusionlib",
     }

@@ -7,19 +7,32 @@ download, and come with masks of the warm targets and of the visible texture.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
+from PIL import Image as PILImage
 
 from ..errors import InputError
+from ..io import atomic_path, to_uint8
 from ..validation import Image, check_choice, check_positive_int, check_size
 from .rendering import FRAME, Canvas
 from .sensors import infrared_sensor, visible_sensor
 
-__all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "list_scenes", "render_scene"]
+__all__ = [
+    "MINIMUM_SIDE",
+    "SCENES",
+    "Scene",
+    "list_scenes",
+    "render_scene",
+    "write_scenes",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -124,3 +137,38 @@ def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) ->
         texture_mask=canvas.reduced(canvas.texture) > 0.5,
         description=module.DESCRIPTION,
     )
+
+
+def write_scenes(folder: str | os.PathLike[str]) -> None:
+    """Render every scene and write the files that ship.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to write. Each scene gives four PNGs, its bands with 8 bits and its masks
+        with 1 bit; ``scenes.json`` names them, with the sha256 of their pixels (row by
+        row, a byte each), which does not depend on how a PNG was compressed.
+    """
+    folder = Path(folder)
+    entries = {}
+    for name in SCENES:
+        scene = render_scene(name)
+        planes: dict[str, NDArray[np.uint8] | Mask] = {
+            "infrared": to_uint8(scene.infrared),
+            "visible": to_uint8(scene.visible),
+            "target_mask": scene.target_mask,
+            "texture_mask": scene.texture_mask,
+        }
+        for plane, pixels in planes.items():
+            with atomic_path(folder / f"{name}_{plane}.png") as temporary:
+                PILImage.fromarray(pixels).save(temporary, optimize=True)
+        entries[name] = {
+            "title": scene.title,
+            "description": scene.description,
+            "sha256": {
+                plane: hashlib.sha256(pixels.tobytes()).hexdigest()
+                for plane, pixels in planes.items()
+            },
+        }
+    with atomic_path(folder / "scenes.json") as temporary:
+        temporary.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
