@@ -111,7 +111,7 @@ def as_dictionary(value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float
 def default_convsr_dictionary() -> NDArray[np.float64]:
     """Return the convolutional dictionary that ships, shape (8, 8, 32).
 
-    It was learned on the rendered scenes of :mod:`fusionlib.scenes` by
+    It was learned on the synthetic scenes of :mod:`fusionlib.data` by
     :func:`fusionlib.baselines.convsr.learn_dictionary`.
     """
     file = resources.files(__package__) / "convsr_dictionary.safetensors"

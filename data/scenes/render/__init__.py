@@ -1,8 +1,8 @@
-"""Rendered scenes: registered infrared and visible images with known targets.
+"""Paints the synthetic scenes: registered images with known targets.
 
 Each scene is painted once in both bands, so that registration is exact, and then
-seen by a plausible sensor of each band. They ship with the library as code, need no
-download, and come with masks of the warm targets and of the visible texture.
+seen by a plausible sensor of each band. What :func:`write_scenes` writes is part of
+fusionlib; this generator is not. One module a scene: ``paint`` and its settings.
 """
 
 from __future__ import annotations
@@ -19,20 +19,14 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from ..errors import InputError
-from ..io import atomic_path, to_uint8
-from ..validation import Image, check_choice, check_positive_int, check_size
+from fusionlib.errors import InputError
+from fusionlib.io import atomic_path, to_uint8
+from fusionlib.validation import Image, check_choice, check_positive_int, check_size
+
 from .rendering import FRAME, Canvas
 from .sensors import infrared_sensor, visible_sensor
 
-__all__ = [
-    "MINIMUM_SIDE",
-    "SCENES",
-    "Scene",
-    "list_scenes",
-    "render_scene",
-    "write_scenes",
-]
+__all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "render_scene", "write_scenes"]
 
 Mask = NDArray[np.bool_]
 
@@ -66,11 +60,6 @@ class Scene:
     target_mask: Mask = field(repr=False)
     texture_mask: Mask = field(repr=False)
     description: str = field(repr=False)
-
-
-def list_scenes() -> list[str]:
-    """Return the names that :func:`render_scene` accepts."""
-    return list(SCENES)
 
 
 def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) -> Scene:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.validation import Image
 
 __all__ = ["infrared_sensor", "quantise", "visible_sensor"]
 

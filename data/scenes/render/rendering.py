@@ -17,7 +17,7 @@ import scipy.ndimage
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from ..validation import Image
+from fusionlib.validation import Image
 
 __all__ = [
     "EVERYWHERE",
