@@ -55,9 +55,12 @@ def test_torch_and_torchvision_are_pinned_for_every_user(project):
     assert "torchvision==0.28.0" in required
 
 
-def test_the_registry_in_data_is_the_packages():
-    link = ROOT / "data" / "registry.json"
-    assert link.read_bytes() == (ROOT / "fusionlib" / "tno_registry.json").read_bytes()
+def test_the_dataset_cards_link_to_what_is_there():
+    card = ROOT / "data" / "README.md"
+    links = re.findall(r"\]\(([^)]+)\)", card.read_text("utf-8"))
+    assert "../fusionlib/tno_registry.json" in links
+    for link in links:
+        assert (card.parent / link).exists(), link
 
 
 def test_every_make_target_is_explained():
