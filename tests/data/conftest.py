@@ -3,4 +3,6 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "data" / "scenes"))
+DATA = Path(__file__).parents[2] / "data"
+
+sys.path[:0] = [str(DATA / "scenes"), str(DATA / "dictionaries")]
