@@ -35,7 +35,7 @@ __all__ = [
 #: Height and width of the frame in which scenes are composed.
 FRAME = (256, 320)
 
-#: A colour or temperature: one number, or a function of the frame coordinates.
+#: A colour or temperature: one number, a function of the frame coordinates,
 #: or, where the whole canvas is painted, an array of its samples.
 Value = float | Image | Callable[[Image, Image], Image]
 
