@@ -31,10 +31,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
 from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
 from fusionlib.architecture import multiply_adds  # noqa: E402
+from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.features import has_bf16  # noqa: E402
 from fusionlib.fusion import load_model  # noqa: E402
 from fusionlib.io import atomic_path, to_uint8  # noqa: E402
-from fusionlib.scenes import render_scene  # noqa: E402
 from fusionlib.tiling import fuse_large  # noqa: E402
 from fusionlib.weights import load_weights  # noqa: E402
 from tests import naive  # noqa: E402
@@ -48,11 +48,11 @@ QUICK_AREAS = ((480, 640), (1024, 1024))
 
 def sources(shape: tuple[int, int], count: int = 2) -> list[Any]:
     """Return grey images of a size: a scene repeated, with noise on 8-bit levels."""
-    scene = render_scene("street")
+    scene = load_pair("street")
     rng = np.random.RandomState(0)
     images = []
     for k in range(count):
-        image = (scene.infrared, scene.visible)[k % 2]
+        image = scene.sources[k % 2]
         times = [-(-n // m) for n, m in zip(shape, image.shape, strict=True)]
         image = np.tile(image, times)[: shape[0], : shape[1]]
         noisy = image + rng.normal(0, 0.01, shape)

@@ -21,12 +21,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fusionlib.cli.options import table  # noqa: E402
+from fusionlib.data import load_pair, scenes  # noqa: E402
 from fusionlib.io import write_image  # noqa: E402
-from fusionlib.scenes import list_scenes, render_scene  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, chromium_path  # noqa: E402
 
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))
@@ -66,7 +68,7 @@ def measure(page: Any, address: str, large: bool) -> dict[str, Any]:
     page.add_init_script(OBSERVE)
     page.goto(f"{address}/book/lab/index.html")
     times = {}
-    for name in (list_scenes()[0], *list_scenes()):
+    for name in (next(iter(scenes())), *scenes()):
         page.select_option(".lab-scene select", name)
         page.click(".lab-scene button")
         page.wait_for_function(
@@ -81,11 +83,10 @@ def measure(page: Any, address: str, large: bool) -> dict[str, Any]:
         wait(page)
     if large:
         with tempfile.TemporaryDirectory() as folder:
-            scene = render_scene("street", shape=(1024, 1024))
             files = []
-            for band in ("infrared", "visible"):
-                files.append(f"{folder}/{band}.png")
-                write_image(files[-1], getattr(scene, band))
+            for k, image in enumerate(load_pair("street").sources):
+                files.append(f"{folder}/{k}.png")
+                write_image(files[-1], np.tile(image, (4, 4))[:1024, :1024])
             for k, file in enumerate(files):
                 page.locator(".lab-drop input").nth(k).set_input_files(file)
             page.wait_for_function(
@@ -128,7 +129,7 @@ def main() -> int:
         result = measure(browser.new_page(), address, options.large)
         browser.close()
     server.shutdown()
-    pairs = [result["seconds"][name] for name in list_scenes()]
+    pairs = [result["seconds"][name] for name in scenes()]
     result["pair"] = statistics.median(pairs)
     rows = [[name, f"{value:.2f} s"] for name, value in result["seconds"].items()]
     rows.append(["median of the scenes", f"{result['pair']:.2f} s"])

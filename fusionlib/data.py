@@ -1,14 +1,14 @@
-"""Image pairs: embedded synthetic scenes, and the 21 real pairs of the paper.
+"""Image pairs: synthetic scenes, and the 21 real pairs of the paper.
 
-The synthetic scenes of :mod:`fusionlib.scenes` are always there. The real pairs are
-downloaded on request only (``fusionlib data fetch``), or found in the folder that
-the environment variable ``FUSIONLIB_DATA`` names.
+The synthetic scenes are part of the package. They were painted once in both bands, so
+that registration is exact, and then seen by a plausible sensor of each band. The real
+pairs are downloaded on request only (``fusionlib data fetch``), or found in the folder
+that the environment variable ``FUSIONLIB_DATA`` names.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
 import json
 import os
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PILImage
 
 from .errors import InputError
 from .io import check_file, is_file, read_image
@@ -33,6 +34,7 @@ __all__ = [
     "load_pair",
     "real_pairs",
     "registry",
+    "scenes",
     "verify",
 ]
 
@@ -105,6 +107,13 @@ def registry() -> dict[str, Any]:
     return json.loads(_registry_text())
 
 
+@functools.cache
+def scenes() -> dict[str, Any]:
+    """Return titles, descriptions and checksums of the synthetic scenes, by name."""
+    file = resources.files(__package__).joinpath("scenes", "scenes.json")
+    return json.loads(file.read_text("utf-8"))
+
+
 def data_dir() -> Path:
     """Return the folder of the real pairs.
 
@@ -141,11 +150,9 @@ def real_pairs() -> list[int]:
 
 def list_pairs() -> list[PairInfo]:
     """Return all pairs: synthetic scenes first, then the real ones."""
-    from .scenes import SCENES
-
     present = set(real_pairs())
-    scenes = [PairInfo(name, _scene_title(name), False, True) for name in SCENES]
-    return scenes + [
+    synthetic = [PairInfo(n, s["title"], False, True) for n, s in scenes().items()]
+    return synthetic + [
         PairInfo(f"tno{n}", f"TNO pair {n}", True, n in present) for n in NUMBERS
     ]
 
@@ -174,27 +181,37 @@ def load_pair(name: str | int) -> Pair:
     number = as_whole_number(text.removeprefix("tno"))
     if number in NUMBERS:
         return _load_real(number)
-    from .scenes import SCENES, render_scene
-
-    if text not in SCENES:
+    names = list(scenes())
+    if text not in names:
         raise InputError(
-            f"pair must be a scene ({', '.join(SCENES)}) or a number from 1 to "
+            f"pair must be a scene ({', '.join(names)}) or a number from 1 to "
             f"{NUMBERS[-1]}, got {name!r}"
         )
-    scene = render_scene(text)
+    return _load_scene(text)
+
+
+def _load_scene(name: str) -> Pair:
+    infrared, visible, targets, texture = (
+        _plane(f"{name}_{plane}.png")
+        for plane in ("infrared", "visible", "target_mask", "texture_mask")
+    )
     return Pair(
-        scene.name,
-        f"{scene.title} (synthetic)",
-        scene.infrared,
-        scene.visible,
+        name,
+        f"{scenes()[name]['title']} (synthetic)",
+        infrared / 255,
+        visible / 255,
         False,
-        scene.target_mask,
-        scene.texture_mask,
+        targets > 0,
+        texture > 0,
     )
 
 
-def _scene_title(name: str) -> str:
-    return importlib.import_module(f".scenes.{name}", __package__).TITLE
+def _plane(file: str) -> NDArray[np.uint8]:
+    """Read a band or a mask of a scene, 0 to 255."""
+    path = resources.files(__package__).joinpath("scenes", file)
+    with path.open("rb") as stream, PILImage.open(stream) as image:
+        # Not the 1-bit masks as they are: NumPy would get a bool of 255 for True.
+        return np.asarray(image.convert("L"))
 
 
 def _load_real(number: int) -> Pair:

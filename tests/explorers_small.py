@@ -7,8 +7,7 @@ import os
 from unittest import mock
 
 from fusionlib import explorers
-from fusionlib.data import Pair
-from fusionlib.scenes import render_scene
+from fusionlib.data import Pair, load_pair
 from fusionlib.weights import seeded_weights
 
 #: Function that makes each explorer, by kind.
@@ -31,8 +30,8 @@ BOOK = mock.patch.dict(os.environ, {"FUSIONLIB_BOOK": "1"})
 @functools.cache
 def small_pair() -> Pair:
     """A scene of 61 x 75 pixels: odd sizes, so that no map fits exactly."""
-    scene = render_scene("street", shape=(61, 75))
-    return Pair("small", "Small street", scene.infrared, scene.visible, False)
+    bands = (band[6:250:4, 10:310:4] for band in load_pair("street").sources)
+    return Pair("small", "Small street", *bands, False)
 
 
 @functools.cache

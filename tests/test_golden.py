@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from fusionlib.data import scenes
 from fusionlib.io import to_uint8
 from fusionlib.metrics import CONVENTIONS
-from fusionlib.scenes import SCENES
 
 from .conftest import assert_same_image
 from .golden.make import (
@@ -54,7 +54,7 @@ def results(model):
     return {case: run(*case, model) for case in CASES}
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scene", scenes())
 def test_sources_are_the_same(scene):
     """Or the other tests compare different things."""
     assert digest(scene) == GOLDEN["sources_sha256"][scene]

@@ -134,6 +134,14 @@ def make(*arguments):
     )
 
 
+def test_the_dataset_cards_link_to_what_is_there():
+    card = ROOT / "data" / "README.md"
+    links = re.findall(r"\]\(([^)]+)\)", card.read_text("utf-8"))
+    assert "../fusionlib/tno_registry.json" in links
+    for link in links:
+        assert (card.parent / link).exists(), link
+
+
 def test_documents_and_workflows_name_targets_of_the_makefile():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md",
              *(ROOT / "book").glob("*.md"), ROOT / ".ci" / "run",

@@ -13,10 +13,10 @@ from typing import Any
 
 from fusionlib import explorers
 from fusionlib.architecture import PAPER_LAYERS
+from fusionlib.data import load_pair, scenes
 from fusionlib.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
 from fusionlib.explorers._page import pack
 from fusionlib.io import to_uint8
-from fusionlib.scenes import list_scenes, render_scene
 
 __all__ = ["SHARED", "write_lab_files"]
 
@@ -41,14 +41,11 @@ def write_lab_files(folder: Path) -> None:
     own = sorted(p for p in STATIC.iterdir() if p.suffix in (".js", ".css"))
     for path in [*own, *(shared / name for name in SHARED)]:
         shutil.copy(path, folder / path.name)
-    titles = {}
-    for name in list_scenes():
-        scene = render_scene(name)
-        titles[name] = scene.title
+    for name, scene in scenes().items():
         data = {
-            "title": scene.title,
-            "description": scene.description,
-            "planes": [pack(to_uint8(p)) for p in (scene.infrared, scene.visible)],
+            "title": scene["title"],
+            "description": scene["description"],
+            "planes": [pack(to_uint8(p)) for p in load_pair(name).sources],
         }
         _assign(folder / f"scene-{name}.js", f"__fusionlibScene_{name}", data)
     tables = {
@@ -56,7 +53,7 @@ def write_lab_files(folder: Path) -> None:
         "diverging": DIVERGING.ravel().tolist(),
         "colours": [rgb(colour) for colour in LAYER_COLOURS],
         "layers": PAPER_LAYERS,
-        "scenes": titles,
+        "scenes": {name: scene["title"] for name, scene in scenes().items()},
     }
     _assign(folder / "lab-data.js", "__fusionlibLabData", tables)
 

@@ -106,8 +106,8 @@ def as_dictionary(value: Any, shape: tuple[int | None, ...]) -> NDArray[np.float
 def default_convsr_dictionary() -> NDArray[np.float64]:
     """Return the convolutional dictionary that ships, shape (8, 8, 32).
 
-    It was learned on the rendered scenes of :mod:`fusionlib.scenes` by
-    :func:`fusionlib.baselines.learning.learn_dictionary`.
+    It was learned on both bands of the synthetic scenes of :mod:`fusionlib.data`; the
+    program is not part of the package (``data/dictionaries`` in the repository).
     """
     file = resources.files(__package__) / "convsr_dictionary.safetensors"
     with resources.as_file(file) as path:

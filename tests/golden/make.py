@@ -24,16 +24,16 @@ from PIL import Image
 
 from fusionlib import FusionConfig, FusionResult, fuse
 from fusionlib.config import PRESETS
+from fusionlib.data import load_pair, scenes
 from fusionlib.fusion import Model, load_model
 from fusionlib.io import to_uint8
 from fusionlib.metrics import CONVENTIONS, evaluate
-from fusionlib.scenes import SCENES, render_scene
 
 FOLDER = Path(__file__).parent
 VALUES = FOLDER / "values.json"
 
 #: Scene and preset of each golden image.
-CASES = [(scene, preset) for scene in SCENES for preset in PRESETS]
+CASES = [(scene, preset) for scene in scenes() for preset in PRESETS]
 
 #: Samples along each side of an activity map, corners included.
 ROWS, COLUMNS = 6, 8
@@ -47,8 +47,7 @@ def golden_model() -> Model:
 @cache
 def sources(scene: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the two sources, in [0, 1]."""
-    pair = render_scene(scene)
-    return pair.infrared, pair.visible
+    return load_pair(scene).sources
 
 
 def digest(scene: str) -> str:
@@ -91,7 +90,7 @@ def main() -> None:
             "weights": model.weights.provenance,
             "versions": {name: version(name) for name in ("numpy", "scipy", "torch")},
         },
-        "sources_sha256": {scene: digest(scene) for scene in SCENES},
+        "sources_sha256": {scene: digest(scene) for scene in scenes()},
     }
     for scene, preset in CASES:
         result = run(scene, preset, model)

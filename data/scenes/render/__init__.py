@@ -1,25 +1,32 @@
-"""Rendered scenes: registered infrared and visible images with known targets.
+"""Paints the synthetic scenes: registered images with known targets.
 
 Each scene is painted once in both bands, so that registration is exact, and then
-seen by a plausible sensor of each band. They ship with the library as code, need no
-download, and come with masks of the warm targets and of the visible texture.
+seen by a plausible sensor of each band. What :func:`write_scenes` writes is part of
+fusionlib; this generator is not. One module a scene: ``paint`` and its settings.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
+from PIL import Image as PILImage
 
-from ..errors import InputError
-from ..validation import Image, check_choice, check_positive_int, check_size
+from fusionlib.errors import InputError
+from fusionlib.io import atomic_path, to_uint8
+from fusionlib.validation import Image, check_choice, check_positive_int, check_size
+
 from .rendering import FRAME, Canvas
 from .sensors import infrared_sensor, visible_sensor
 
-__all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "list_scenes", "render_scene"]
+__all__ = ["MINIMUM_SIDE", "SCENES", "Scene", "render_scene", "write_scenes"]
 
 Mask = NDArray[np.bool_]
 
@@ -53,11 +60,6 @@ class Scene:
     target_mask: Mask = field(repr=False)
     texture_mask: Mask = field(repr=False)
     description: str = field(repr=False)
-
-
-def list_scenes() -> list[str]:
-    """Return the names that :func:`render_scene` accepts."""
-    return list(SCENES)
 
 
 def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) -> Scene:
@@ -124,3 +126,38 @@ def render_scene(name: str, *, shape: tuple[int, int] = FRAME, seed: int = 0) ->
         texture_mask=canvas.reduced(canvas.texture) > 0.5,
         description=module.DESCRIPTION,
     )
+
+
+def write_scenes(folder: str | os.PathLike[str]) -> None:
+    """Render every scene and write the files that ship.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to write. Each scene gives four PNGs, its bands with 8 bits and its masks
+        with 1 bit; ``scenes.json`` names them, with the sha256 of their pixels (row by
+        row, a byte each), which does not depend on how a PNG was compressed.
+    """
+    folder = Path(folder)
+    entries = {}
+    for name in SCENES:
+        scene = render_scene(name)
+        planes: dict[str, NDArray[np.uint8] | Mask] = {
+            "infrared": to_uint8(scene.infrared),
+            "visible": to_uint8(scene.visible),
+            "target_mask": scene.target_mask,
+            "texture_mask": scene.texture_mask,
+        }
+        for plane, pixels in planes.items():
+            with atomic_path(folder / f"{name}_{plane}.png") as temporary:
+                PILImage.fromarray(pixels).save(temporary, optimize=True)
+        entries[name] = {
+            "title": scene.title,
+            "description": scene.description,
+            "sha256": {
+                plane: hashlib.sha256(pixels.tobytes()).hexdigest()
+                for plane, pixels in planes.items()
+            },
+        }
+    with atomic_path(folder / "scenes.json") as temporary:
+        temporary.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")

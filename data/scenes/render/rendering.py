@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
-from numpy.typing import NDArray
 
-from ..validation import Image
+from fusionlib.validation import Image
 
 __all__ = [
     "EVERYWHERE",
@@ -36,11 +35,10 @@ __all__ = [
 #: Height and width of the frame in which scenes are composed.
 FRAME = (256, 320)
 
-#: A colour or temperature: one number, or a function of the frame coordinates.
+#: A colour or temperature: one number, a function of the frame coordinates,
 #: or, where the whole canvas is painted, an array of its samples.
 Value = float | Image | Callable[[Image, Image], Image]
 
-Index = NDArray[np.int64]
 Bounds = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -159,51 +157,10 @@ class Noise:
 
     def __call__(self, u: Image, v: Image) -> Image:
         """Return noise of mean 0 and standard deviation 1, one cell per unit."""
-        u, v = np.asarray(u, float), np.asarray(v, float)
-        # Noise aligned with the image in one axis or both is much cheaper.
-        if v.ndim == 2 and v.shape[1] == 1:
-            return self._rows(self.table, u, v)
-        if u.ndim == 2 and u.shape[0] == 1:
-            return self._rows(self.table.T, v.T, u.T).T
-        u, v = np.broadcast_arrays(u, v)
+        u, v = np.broadcast_arrays(np.asarray(u, float), np.asarray(v, float))
         return scipy.ndimage.map_coordinates(
             self.table, [v, u], order=3, mode="grid-wrap", prefilter=False
         )
-
-    @classmethod
-    def _rows(cls, table: Image, u: Image, v: Image) -> Image:
-        """Return the spline where ``v`` (H, 1) is constant along every row."""
-        first, weights = cls._spline(v[:, 0])
-        cell, across = cls._spline(u)
-        low = int(cell.min())
-        # Only the columns of the table that the row reaches.
-        columns = np.arange(low, min(int(cell.max()) + 4, low + cls.SIZE)) % cls.SIZE
-        table = table[:, columns]
-        rows = np.zeros((v.shape[0], columns.size))
-        for k, weight in enumerate(weights):
-            rows += weight[:, None] * table[(first + k) % cls.SIZE]
-        # Padded with its own beginning, as the table repeats.
-        rows = np.pad(rows, ((0, 0), (0, 3)), mode="wrap")
-        cell = (cell - low) % cls.SIZE
-        if u.shape[0] == 1:
-            taps = [rows.take(cell[0] + k, axis=1, mode="clip") for k in range(4)]
-        else:
-            cell = cell + rows.shape[1] * np.arange(v.shape[0])[:, None]
-            taps = [rows.take(cell + k, mode="clip") for k in range(4)]
-        total = across[0] * taps[0]
-        for weight, tap in zip(across[1:], taps[1:], strict=True):
-            total += weight * tap
-        return total
-
-    @staticmethod
-    def _spline(position: Image) -> tuple[Index, list[Image]]:
-        """Return the first of the four cells around a position, and their weights."""
-        cell = np.floor(position)
-        t = position - cell
-        s = 1 - t
-        ss, tt = s * s, t * t
-        weights = [ss * s, 4 - 3 * tt * (1 + s), 4 - 3 * ss * (1 + t), tt * t]
-        return cell.astype(np.int64) - 1, [w / 6 for w in weights]
 
     def fractal(
         self, u: Image, v: Image, *, octaves: int = 4, gain: float = 0.6

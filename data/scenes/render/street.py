@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.validation import Image
+
 from .figures import foliage, person, trunk
 from .rendering import Camera, Canvas, Noise, Shape, ellipse, polygon, rectangle
 from .rendering import smoothstep as step

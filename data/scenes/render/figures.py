@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.validation import Image
+
 from .rendering import Canvas, Noise, Shape, Value, capsule, ellipse, polygon
 
 __all__ = ["POSES", "Pose", "foliage", "person", "trunk"]

@@ -9,6 +9,8 @@
 by turns: the maps for fixed filters, then the filters for fixed maps. The filters
 are small, so the second step is a quadratic problem in all their samples, with a
 matrix of correlations of the maps.
+
+Run as ``python data/dictionaries/learning.py``, it writes the dictionary anew.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +26,14 @@ import scipy.fft
 import scipy.linalg
 import scipy.signal
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
-from ..errors import InputError
-from ..validation import Image, as_sources, check_positive, check_positive_int
-from .convsr import sparse_maps
+from fusionlib.baselines.convsr import sparse_maps
+from fusionlib.data import load_pair, scenes
+from fusionlib.decomposition import decompose
+from fusionlib.errors import InputError
+from fusionlib.io import atomic_path
+from fusionlib.validation import Image, as_sources, check_positive, check_positive_int
 
 __all__ = ["learn_dictionary", "ship_dictionary"]
 
@@ -76,8 +83,6 @@ def learn_dictionary(
     InputError
         If the images or a parameter are not valid, or the images are flat.
     """
-    from ..decomposition import decompose
-
     sources = as_sources(images, minimum=1)
     lam = check_positive(lam, "lam")
     size = check_positive_int(size, "size", minimum=2)
@@ -186,23 +191,20 @@ def ship_dictionary(path: str | os.PathLike[str]) -> None:
     path : path-like
         The ``.safetensors`` file to write; its metadata say where it comes from.
     """
-    from safetensors.numpy import save_file
-
-    from ..io import atomic_path
-    from ..scenes import list_scenes, render_scene
-
-    images = []
-    for name in list_scenes():
-        scene = render_scene(name)
-        images += [scene.infrared, scene.visible]
+    images = [band for name in scenes() for band in load_pair(name).sources]
     dictionary = learn_dictionary(images).astype(np.float32)
     content = hashlib.sha256(b"".join(image.tobytes() for image in images))
     metadata = {
         "what": "8x8x32 convolutional dictionary for fusionlib.baselines.convsr",
-        "source": "fusionlib.baselines.learning.ship_dictionary, default parameters",
-        "images": "both bands of the rendered scenes " + ", ".join(list_scenes()),
+        "source": "data/dictionaries/learning.py of fusionlib, default parameters",
+        "images": "both bands of the rendered scenes " + ", ".join(scenes()),
         "images_sha256": content.hexdigest(),
         "licence": "MIT, as fusionlib",
     }
     with atomic_path(path) as temporary:
         save_file({"D": dictionary}, temporary, metadata)
+
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[2]
+    ship_dictionary(root / "fusionlib" / "baselines" / "convsr_dictionary.safetensors")

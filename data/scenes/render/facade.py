@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.validation import Image
+
 from .figures import foliage, person
 from .lettering import write
 from .rendering import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.validation import Image
+
 from .figures import person
 from .lettering import write
 from .rendering import Canvas, Noise, capsule, ellipse, polygon, rectangle, smoothstep

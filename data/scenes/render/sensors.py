@@ -6,14 +6,10 @@ import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
 
-from ..validation import Image
+from fusionlib.io import to_uint8
+from fusionlib.validation import Image
 
-__all__ = ["infrared_sensor", "quantise", "visible_sensor"]
-
-
-def quantise(image: Image) -> Image:
-    """Return the image clipped to [0, 1] and rounded to multiples of 1/255."""
-    return np.floor(np.clip(image, 0, 1) * 255 + 0.5) / 255
+__all__ = ["infrared_sensor", "visible_sensor"]
 
 
 def _off_axis(height: int, width: int) -> Image:
@@ -61,7 +57,7 @@ def infrared_sensor(
     image = image + pattern * random.standard_normal((1, width))
     image = image + 0.6 * pattern * random.standard_normal((height, 1))
     image = image + noise * random.standard_normal((height, width))
-    return quantise(image)
+    return to_uint8(image) / 255
 
 
 def visible_sensor(
@@ -104,4 +100,4 @@ def visible_sensor(
     signal = signal * (1 - vignetting * _off_axis(height, width))
     spread = np.sqrt(np.maximum(signal, 0) * electrons + read_noise**2) / electrons
     signal = signal + spread * random.standard_normal((height, width))
-    return quantise(np.clip(signal, 0, 1) ** (1 / gamma))
+    return to_uint8(np.clip(signal, 0, 1) ** (1 / gamma)) / 255
