@@ -11,12 +11,12 @@ from fusionlib.errors import InputError
 from fusionlib.fusion import (
     fuse_base,
     fuse_candidate,
+    fuse_image,
     load_model,
     reconstruct,
     select,
 )
 from fusionlib.io import read_image, to_uint8
-from fusionlib.tiling import fuse_large
 
 from .conftest import psnr
 
@@ -170,10 +170,10 @@ def test_a_model_is_loaded_once_and_gives_the_same(pair, seeded, monkeypatch):
         assert np.array_equal(again.F, expected.F)
     assert again.provenance["weights"] == expected.provenance["weights"]
     sources = [to_uint8(image) for image in pair]
-    tiled, provenance = fuse_large(sources, weights=model, config=config)
+    image, provenance = fuse_image(sources, weights=model, config=config)
     assert provenance["weights"] == expected.provenance["weights"]
-    whole = to_uint8(fuse(sources, weights=model, config=config).image)
-    assert np.array_equal(tiled, whole)
+    whole = fuse(sources, weights=model, config=config).image
+    assert np.array_equal(image, whole)
 
 
 def test_config_presets_and_custom():
