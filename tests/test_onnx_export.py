@@ -81,7 +81,7 @@ def test_any_size_gives_the_activities_of_pytorch(
     for sources in (1, 3):
         details = rng.normal(0, 0.1, (sources, *shape))
         found = maps(run(exported(weights, None), details), before_relu)
-        for name, expected in activities(details, weights, config):
+        for name, expected in activities(details, weights, config).items():
             assert found[name].shape == expected.shape
             error = np.abs(found[name] - expected).max()
             assert error < ACTIVITY_ERROR[None] * expected.max(), name
