@@ -31,11 +31,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
 from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
 from fusionlib.architecture import multiply_adds  # noqa: E402
+from fusionlib.convolution import has_bf16  # noqa: E402
 from fusionlib.data import load_pair  # noqa: E402
-from fusionlib.features import has_bf16  # noqa: E402
-from fusionlib.fusion import load_model  # noqa: E402
+from fusionlib.fusion import fuse_image, load_model  # noqa: E402
 from fusionlib.io import atomic_path, to_uint8  # noqa: E402
-from fusionlib.tiling import fuse_large  # noqa: E402
 from fusionlib.weights import load_weights  # noqa: E402
 from tests import naive  # noqa: E402
 
@@ -113,7 +112,7 @@ def child(what: str, height: int, width: int, folder: str) -> None:
     elif what == "fuse":
         image = to_uint8(fuse([p / 255 for p in pair], weights="seeded").image)
     else:
-        image, _ = fuse_large(pair, weights="seeded")
+        image = to_uint8(fuse_image(pair, weights="seeded")[0])
     took = time.perf_counter() - start
     np.save(Path(folder) / what, image)
     # MB are 10^6 bytes here.
@@ -138,13 +137,13 @@ def memory(shapes: Any) -> list[dict[str, Any]]:
     for shape in shapes:
         with tempfile.TemporaryDirectory() as folder:
             row: dict[str, Any] = {"height": shape[0], "width": shape[1]}
-            for what in ("naive", "fuse", "fuse_large"):
+            for what in ("naive", "fuse", "fuse_image"):
                 row[what] = in_child(what, shape, folder)
-            whole, tiled, plain = (
+            whole, image, plain = (
                 np.load(Path(folder) / f"{what}.npy").astype(int)
-                for what in ("fuse", "fuse_large", "naive")
+                for what in ("fuse", "fuse_image", "naive")
             )
-            row["pixels_tiled_differs"] = int((whole != tiled).sum())
+            row["pixels_image_differs"] = int((whole != image).sum())
             row["pixels_naive_differs"] = int((whole != plain).sum())
         rows.append(row)
     return rows
@@ -155,7 +154,7 @@ def scaling(areas: Any) -> dict[str, Any]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for shape in areas:
-            runs = [in_child("fuse_large", shape, folder) for _ in range(2)]
+            runs = [in_child("fuse_image", shape, folder) for _ in range(2)]
             row = {"height": shape[0], "width": shape[1]}
             rows.append(row | min(runs, key=lambda run: run["s"]))
     area = np.log([row["height"] * row["width"] for row in rows])

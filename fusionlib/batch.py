@@ -30,8 +30,9 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 from .config import FusionConfig
 from .errors import InputError
-from .files import check_combination, fuse_files
+from .files import fuse_files
 from .io import append_line
+from .memory import parse_memory
 from .pairing import FilePair
 from .validation import check_workers
 
@@ -81,7 +82,7 @@ class Fuser:
     config : FusionConfig
         Parameters of the method.
     device : str, optional
-        See :func:`fusionlib.features.pick_device`.
+        See :func:`fusionlib.convolution.pick_device`.
     register : bool, optional
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str, optional
@@ -92,7 +93,7 @@ class Fuser:
     Raises
     ------
     InputError
-        If ``max_memory`` is not an amount, or does not go with ``register``.
+        If ``max_memory`` is not an amount of memory.
     """
 
     weights: VGGWeights
@@ -103,7 +104,8 @@ class Fuser:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        check_combination(self.register, self.max_memory)
+        if self.max_memory is not None:
+            parse_memory(self.max_memory)
         self._lock = threading.Lock()
         self._model: Model | None = None
 

@@ -54,13 +54,13 @@ def sizes(record: Record) -> str:
 
 def memory(record: Record) -> str:
     """Return the table of peak memory."""
-    header = ("Size", "Port, MB", "Ours, MB", "In tiles, MB", "Pixels changed by tiles")
+    header = ("Size", "Port, MB", "Ours, MB", "Image only, MB", "Pixels that differ")
     rows = [
         (
             _size(row),
             *(f"{row[name]['peak_mb']:.0f}" for name in ("naive", "fuse")),
-            f"{row['fuse_large']['peak_mb']:.0f}",
-            str(row["pixels_tiled_differs"]),
+            f"{row['fuse_image']['peak_mb']:.0f}",
+            str(row["pixels_image_differs"]),
         )
         for row in record["memory"]
     ]
@@ -68,7 +68,7 @@ def memory(record: Record) -> str:
 
 
 def area(record: Record) -> str:
-    """Return the table of time and memory over the size, in tiles."""
+    """Return the table of time and memory over the size, of the fused image only."""
     header = ("Size", "Megapixels", "Seconds", "Microseconds a pixel", "Peak, MB")
     rows = [
         (

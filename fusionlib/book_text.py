@@ -181,7 +181,7 @@ def network_numbers(result: FusionResult, weights: VGGWeights) -> dict[str, floa
         minus floor correlates with that of the negated detail. All inside the rim.
     """
     empty = np.zeros((1, *result.F.shape))
-    floors = dict(activities(empty, weights, result.config))
+    floors = activities(empty, weights, result.config)
     numbers, risen = {}, {}
     for name, floor in floors.items():
         risen[name] = inside(result.C[name][0] - floor[0], name)
@@ -189,7 +189,7 @@ def network_numbers(result: FusionResult, weights: VGGWeights) -> dict[str, floa
         numbers[f"scene over floor {name}"] = float(share)
     first = PAPER_LAYERS[0]
     config = result.config.replace(layers=(first,))
-    _, negated = next(iter(activities([-result.I_d[0]], weights, config)))
+    negated = activities([-result.I_d[0]], weights, config)[first]
     pair = risen[first].ravel(), inside(negated - floors[first], first).ravel()
     numbers[f"negated {first}"] = float(np.corrcoef(*pair)[0, 1])
     return numbers

@@ -114,10 +114,11 @@ def decompose(
     image = as_image(image)
     padding = check_positive_int(padding, "padding", minimum=0, maximum=MAX_PADDING)
     height, width = image.shape
-    padded = np.pad(image, padding, mode="symmetric")
-    spectrum = scipy.fft.rfft2(padded)
-    spectrum *= frequency_response(padded.shape[0], padded.shape[1], lam, half=True)
-    smooth = scipy.fft.irfft2(spectrum, s=padded.shape, overwrite_x=True)
+    shape = height + 2 * padding, width + 2 * padding
+    spectrum = scipy.fft.rfft2(np.pad(image, padding, mode="symmetric"))
+    spectrum *= frequency_response(*shape, lam, half=True)
+    smooth = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+    del spectrum  # as large as the image
     inner = (slice(padding, padding + height), slice(padding, padding + width))
     base = np.ascontiguousarray(smooth[inner])
     return base, image - base

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
 
 from .colour import split_sources
 from .config import FusionConfig
 from .errors import InputError
-from .fusion import fuse
-from .io import check_writable, read_image, read_pixels, write_image
-from .tiling import fuse_large, parse_memory
-from .validation import check_same_shape, is_colour
+from .fusion import fuse_image
+from .io import check_writable, read_pixels, write_image
+from .validation import check_same_shape
 
 if TYPE_CHECKING:
     from .fusion import Model
     from .weights import VGGWeights
 
-__all__ = ["check_combination", "check_files", "fuse_files"]
+__all__ = ["check_files", "fuse_files"]
 
 
 def check_files(
@@ -54,21 +51,6 @@ def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> boo
         return False
 
 
-def check_combination(register: bool, max_memory: str | int | None) -> None:
-    """Refuse options that exclude each other, or an amount that is none.
-
-    Raises
-    ------
-    InputError
-        If that is so.
-    """
-    if max_memory is None:
-        return
-    parse_memory(max_memory)
-    if register:
-        raise InputError("--register needs whole images, so not --max-memory")
-
-
 def fuse_files(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
@@ -78,7 +60,6 @@ def fuse_files(
     device: str = "auto",
     register: bool = False,
     max_memory: str | int | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Fuse image files into an 8-bit file, which appears whole or not at all.
 
@@ -92,10 +73,7 @@ def fuse_files(
     config, weights, device, register
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str or int, optional
-        Work tile by tile within this much memory, such as ``"1GB"``; see
-        :func:`fusionlib.tiling.fuse_large`.
-    progress : callable, optional
-        Called with the number of finished tiles and of all tiles.
+        See :func:`fusionlib.fusion.fuse_image`.
 
     Returns
     -------
@@ -109,36 +87,21 @@ def fuse_files(
     """
     start = time.perf_counter()
     names = check_files(paths, output)
-    check_combination(register, max_memory)
-    # Large images are not held as floats.
-    read = read_image if max_memory is None else read_pixels
     images = [
-        read(path, name, colour=True) for path, name in zip(paths, names, strict=True)
+        read_pixels(path, name, colour=True)
+        for path, name in zip(paths, names, strict=True)
     ]
     files = [str(path) for path in paths]
     check_same_shape(images, files)
     split_sources(images, files)  # names the files if too many are in colour
-    for file, one in zip(files, images, strict=True):
-        if is_colour(one) and max_memory is not None:
-            raise InputError(
-                f"max_memory: {file} is in colour, and only grey sources can be fused "
-                "tile by tile; leave max_memory out"
-            )
-    image: NDArray[Any]
-    if max_memory is None:
-        result = fuse(
-            images, config=config, weights=weights, device=device, register=register
-        )
-        image, provenance = result.image, result.provenance
-    else:
-        image, provenance = fuse_large(
-            images,
-            config=config,
-            weights=weights,
-            device=device,
-            max_memory=max_memory,
-            progress=progress,
-        )
+    image, provenance = fuse_image(
+        images,
+        config=config,
+        weights=weights,
+        device=device,
+        register=register,
+        max_memory=max_memory,
+    )
     write_image(output, image)
     seconds = round(time.perf_counter() - start, 6)
     provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from .colour import compose, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .validation import Image, as_sources, check_choice
+from .memory import plan_band
+from .validation import Image, as_image, as_sources, check_choice
 from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ __all__ = [
     "fuse",
     "fuse_base",
     "fuse_candidate",
+    "fuse_details",
+    "fuse_image",
     "load_model",
     "reconstruct",
     "select",
-    "weigh_details",
 ]
+
+
+#: Rows of the image for which :func:`fuse_image` holds weight maps at once.
+SLAB = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +156,9 @@ def load_model(
     weights : str, path-like, VGGWeights, Model or None, optional
         See :func:`fusionlib.weights.load_weights`. A Model is returned as it is.
     device : str, optional
-        See :func:`fusionlib.features.pick_device`.
+        See :func:`fusionlib.convolution.pick_device`.
     precision : str, optional
-        See :func:`fusionlib.features.check_precision`; fp32 by default.
+        See :func:`fusionlib.convolution.check_precision`; fp32 by default.
 
     Raises
     ------
@@ -222,14 +228,19 @@ def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
     InputError
         If there are not as many weights as sources.
     """
+    shares = _shares(alpha, len(bases))
+    return sum(share * base for share, base in zip(shares, bases, strict=True))
+
+
+def _shares(alpha: Sequence[float] | None, count: int) -> Sequence[float]:
+    """Return the weights of the base parts, one for each source."""
     if alpha is None:
-        alpha = [1 / len(bases)] * len(bases)
-    if len(alpha) != len(bases):
+        return [1 / count] * count
+    if len(alpha) != count:
         raise InputError(
-            f"alpha must hold one weight for each of {len(bases)} sources, "
-            f"got {len(alpha)}"
+            f"alpha must hold one weight for each of {count} sources, got {len(alpha)}"
         )
-    return np.einsum("k,khw->hw", np.asarray(alpha), bases)
+    return alpha
 
 
 def fuse_candidate(weight_map: Image, details: Image) -> Image:
@@ -245,41 +256,14 @@ def fuse_candidate(weight_map: Image, details: Image) -> Image:
     return np.einsum("khw,khw->hw", weight_map, details)
 
 
-def weigh_details(
-    activity: Mapping[str, Image], details: Image, config: FusionConfig
-) -> tuple[dict[str, Image], dict[str, Image], dict[str, Image]]:
-    """Go from activities to candidates, equations (6) to (9), layer by layer.
-
-    Parameters
-    ----------
-    activity : mapping of str to numpy.ndarray, shape (K, h, w)
-        Initial activity maps C by layer.
-    details : numpy.ndarray, shape (K, H, W)
-        Detail contents.
-    config : FusionConfig
-        Radius and upsampling.
-
-    Returns
-    -------
-    C_hat, W, F_d_i : dict of str to numpy.ndarray
-        Final activity maps, initial weight maps, and candidates, by layer.
-    """
-    C_hat, W, F_d_i = {}, {}, {}
-    shape = details.shape[1], details.shape[2]
-    for name, initial in activity.items():
-        C_hat[name] = block_average(initial, config.radius)
-        W[name] = weights_from_activity(C_hat[name])
-        grown = upsample(W[name], layer(name).stride, shape, config.upsampling)
-        F_d_i[name] = fuse_candidate(grown, details)
-    return C_hat, W, F_d_i
-
-
-def select(candidates: Image, selection: str = "max") -> tuple[Image, NDArray[np.intp]]:
+def select(
+    candidates: Sequence[Image] | Image, selection: str = "max"
+) -> tuple[Image, NDArray[np.intp]]:
     """Return the fused detail content and where it came from, equation (10).
 
     Parameters
     ----------
-    candidates : numpy.ndarray, shape (L, H, W)
+    candidates : sequence of L arrays, shape (H, W)
         Candidates of L layers.
     selection : {"max", "absmax"}, optional
         "max" is the paper's; "absmax" takes the value of largest magnitude.
@@ -292,9 +276,50 @@ def select(candidates: Image, selection: str = "max") -> tuple[Image, NDArray[np
         Index of the candidate that was selected; the first of equals.
     """
     check_choice(selection, "selection", ("max", "absmax"))
-    ranked = np.abs(candidates) if selection == "absmax" else candidates
-    winner = ranked.argmax(axis=0)
-    return np.take_along_axis(candidates, winner[None], axis=0)[0], winner
+    rank = np.abs if selection == "absmax" else np.asarray
+    detail = np.array(candidates[0])
+    winner = np.zeros(detail.shape, np.intp)
+    for index, candidate in enumerate(candidates[1:], start=1):
+        larger = rank(candidate) > rank(detail)
+        np.copyto(detail, candidate, where=larger)
+        winner[larger] = index
+    return detail, winner
+
+
+class FusedDetails(NamedTuple):
+    """What equations (6) to (10) make of activities; see :class:`FusionResult`."""
+
+    C_hat: dict[str, Image]
+    W: dict[str, Image]
+    F_d_i: dict[str, Image]
+    F_d: Image
+    winner: NDArray[np.intp]
+
+
+def fuse_details(
+    activity: Mapping[str, Image], details: Image, config: FusionConfig
+) -> FusedDetails:
+    """Fuse detail contents by their activities, equations (6) to (10).
+
+    Parameters
+    ----------
+    activity : mapping of str to numpy.ndarray, shape (K, h, w)
+        Initial activity maps C by layer.
+    details : numpy.ndarray, shape (K, H, W)
+        Detail contents.
+    config : FusionConfig
+        Radius, upsampling and selection.
+    """
+    C_hat, W, F_d_i = {}, {}, {}
+    shape = details.shape[1], details.shape[2]
+    for name, initial in activity.items():
+        C_hat[name] = block_average(initial, config.radius)
+        W[name] = weights_from_activity(C_hat[name])
+        grown = upsample(W[name], layer(name).stride, shape, config.upsampling)
+        F_d_i[name] = fuse_candidate(grown, details)
+    return FusedDetails(
+        C_hat, W, F_d_i, *select(list(F_d_i.values()), config.selection)
+    )
 
 
 def reconstruct(base: Image, detail: Image) -> Image:
@@ -309,6 +334,7 @@ def fuse(
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     register: bool = False,
+    max_memory: str | int | None = None,
 ) -> FusionResult:
     """Fuse registered images.
 
@@ -324,11 +350,14 @@ def fuse(
         See :func:`fusionlib.weights.load_weights`; or what :func:`load_model`
         returned, with its device and precision: others are refused.
     device : str, optional
-        See :func:`fusionlib.features.pick_device`.
+        See :func:`fusionlib.convolution.pick_device`.
     register : bool, optional
         First move the other sources onto the colour source, or onto the first one if
         all are grey, by :func:`fusionlib.registration.register`. It is not part of
         the method.
+    max_memory : str or int, optional
+        Memory for the whole process, such as ``"4GB"``. The network runs in bands of
+        rows in any case; a smaller amount makes them narrower.
 
     Returns
     -------
@@ -338,7 +367,8 @@ def fuse(
     Raises
     ------
     InputError
-        If a source, a parameter, the weights or the device cannot be used.
+        If a source, a parameter, the weights or the device cannot be used, or the
+        result with its intermediates does not fit into ``max_memory``.
 
     Notes
     -----
@@ -349,7 +379,7 @@ def fuse(
     References
     ----------
     .. [1] H. Li, X.-J. Wu, J. Kittler, "Infrared and Visible Image Fusion using a
-       Deep Learning Framework", ICPR 2018.
+       Deep Learning Framework", ICPR 2018. https://doi.org/10.1109/ICPR.2018.8546006
 
     Examples
     --------
@@ -359,50 +389,147 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    config = as_config(config, weights)
-    planes, coloured, chroma = split_sources(sources)
-    images = as_sources(planes)
-    clock = _Clock()
-
-    from .features import activities  # brings torch
-
-    model = load_model(weights, device, config.precision)
-    clock.lap("load")
-
-    moves = None
-    if register:
-        from .registration import register_sources
-
-        images, transforms = register_sources(images, reference=coloured or 0)
-        moves = [dataclasses.asdict(transform) for transform in transforms]
-        clock.lap("registration")
+    job = _Job(sources, config, weights, device, register)
+    images, config, clock = [as_image(i) for i in job.images], job.config, job.clock
+    band = plan_band(images[0].shape, len(images), max_memory, intermediates=True)
 
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
     I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
+    del parts
     F_b = fuse_base(I_b, config.alpha)
     clock.lap("decomposition")
 
-    C = dict(activities(I_d, model.network, config))
+    C = job.activities(I_d, band)
     clock.lap("features")
 
-    C_hat, W, F_d_i = weigh_details(C, I_d, config)
+    details = fuse_details(C, I_d, config)
     clock.lap("weights")
 
-    F_d, winner = select(np.stack(list(F_d_i.values())), config.selection)
-    F = reconstruct(F_b, F_d)
+    F = reconstruct(F_b, details.F_d)
     clock.lap("reconstruction")
-
-    provenance = describe(config, model) | {
-        "shape": list(F.shape),
-        "sources": len(images),
-        "colour_source": coloured,
-        "registration": moves,
-        "seconds": clock.seconds,
-    }
     return FusionResult(
-        np.stack(images), I_b, I_d, F_b, C, C_hat, W, F_d_i, F_d, winner, F,
-        config, provenance, chroma,
+        np.stack(images), I_b, I_d, F_b, C, *details, F,
+        config, job.provenance, job.chroma,
     )  # fmt: skip
+
+
+def fuse_image(
+    sources: Sequence[Any],
+    *,
+    config: FusionConfig | None = None,
+    weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
+    device: str = "auto",
+    register: bool = False,
+    max_memory: str | int | None = None,
+) -> tuple[Image, dict[str, Any]]:
+    """Return only what :func:`fuse` makes in the end, in less memory.
+
+    Parameters
+    ----------
+    sources, config, weights, device, register, max_memory
+        See :func:`fuse`. Integer sources are converted one at a time.
+
+    Returns
+    -------
+    image : numpy.ndarray, shape (H, W) or (H, W, 3)
+        :attr:`FusionResult.image`, the same numbers.
+    provenance : dict
+        :attr:`FusionResult.provenance`.
+
+    Raises
+    ------
+    InputError
+        As :func:`fuse`.
+    """
+    job = _Job(sources, config, weights, device, register)
+    images, config, clock = job.images, job.config, job.clock
+    shape = images[0].shape[0], images[0].shape[1]
+    band = plan_band(shape, len(images), max_memory, intermediates=False)
+    fused = np.zeros(shape)
+    I_d = np.empty((len(images), *shape))
+    for k, share in enumerate(_shares(config.alpha, len(images))):
+        base, I_d[k] = decompose(images[k], config.lam, padding=config.padding)
+        fused += share * base
+        del base
+    clock.lap("decomposition")
+
+    C = job.activities(I_d, band)
+    clock.lap("features")
+
+    for rows, outer in slabs(shape[0], config):
+        part = {}
+        for name, maps in C.items():
+            stride = layer(name).stride
+            part[name] = maps[:, outer.start // stride : -(-outer.stop // stride)]
+        details = fuse_details(part, I_d[:, outer], config)
+        inner = slice(rows.start - outer.start, rows.stop - outer.start)
+        fused[rows] = reconstruct(fused[rows], details.F_d[inner])
+    clock.lap("weights")
+    image = compose(fused, job.chroma) if job.chroma is not None else fused.clip(0, 1)
+    return image, job.provenance
+
+
+def slabs(height: int, config: FusionConfig) -> Iterator[tuple[slice, slice]]:
+    """Yield rows of an image, and the same with what equations (6) to (9) look at.
+
+    Parameters
+    ----------
+    height : int
+        Rows of the image.
+    config : FusionConfig
+        Decides how far a pixel looks: the radius of the block average and one sample
+        of the interpolation, at the deepest layer.
+    """
+    stride = layer(config.layers[-1]).stride
+    reach = (config.radius + 1) * stride
+    for top in range(0, height, SLAB):
+        bottom = min(top + SLAB, height)
+        outer = slice(max(top - reach, 0), min(bottom + reach, height))
+        yield slice(top, bottom), outer
+
+
+class _Job:
+    """What :func:`fuse` and :func:`fuse_image` do before and around the method."""
+
+    def __init__(
+        self,
+        sources: Sequence[Any],
+        config: FusionConfig | None,
+        weights: str | os.PathLike[str] | VGGWeights | Model | None,
+        device: str,
+        register: bool,
+    ) -> None:
+        self.config = as_config(config, weights)
+        planes, self._coloured, self.chroma = split_sources(sources)
+        self.images = as_sources(planes, convert=False)
+        self.clock = _Clock()
+        self._model = load_model(weights, device, self.config.precision)
+        self.clock.lap("load")
+        self._moves = None
+        if register:
+            from .registration import register_sources
+
+            images = [as_image(image) for image in self.images]
+            self.images, moves = register_sources(images, reference=self._coloured or 0)
+            self._moves = [dataclasses.asdict(move) for move in moves]
+            self.clock.lap("registration")
+
+    def activities(self, details: Image, band: int) -> dict[str, Image]:
+        """Return the activities of equation (5) by the job's network."""
+        from .features import activities  # brings torch
+
+        return activities(details, self._model.network, self.config, band=band)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the result, once it is there."""
+        return describe(self.config, self._model) | {
+            "shape": list(self.images[0].shape[:2]),
+            "sources": len(self.images),
+            "colour_source": self._coloured,
+            "registration": self._moves,
+            "seconds": self.clock.seconds,
+        }
 
 
 def describe(config: FusionConfig, model: Model) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from .config import FusionConfig
 from .data import Pair, load_pair, registry
 from .decomposition import decompose
 from .errors import InputError
-from .fusion import fuse_base, reconstruct, select, weigh_details
+from .fusion import fuse_base, fuse_details, reconstruct
 from .io import append_line, check_output, to_uint8
 from .validation import Image, check_choice, check_positive_int
 
@@ -233,32 +233,29 @@ def read_activities(
     mean : sequence of 3 floats, optional
         What is subtracted from R, G and B before the factor.
     pooling, device
-        As in :func:`fusionlib.features.stream_features`.
+        As in :meth:`fusionlib.features.Network.features`.
 
     Returns
     -------
     before, after : dict of str to numpy.ndarray, shape (K, h, w)
         The two readings, from one pass of the network, in single precision.
     """
-    from .features import build_network, pick_device, stream_features
+    from .convolution import pick_device
+    from .features import Network, build_network
 
     def both(x: Any) -> tuple[Any, Any]:
         norms = l1_norm(x), l1_norm(x.clamp(min=0))
         return norms[0].double().cpu().numpy(), norms[1].double().cpu().numpy()
 
     if mean is None:
-        passes = stream_features(
+        passes = Network(weights, device).features(
             details,
-            weights,
-            layers=PAPER_LAYERS,
-            reduce=both,
+            PAPER_LAYERS,
             before_relu=True,
             input_scale=input_scale,
             pooling=pooling,
-            device=device,
-            copy=False,
         )
-        found = dict(passes)
+        found = {name: both(features) for name, features in passes}
     else:
         import torch
 
@@ -405,7 +402,7 @@ def measure(
     weights : VGGWeights
         The weights of variants whose network is "trained".
     device : str, optional
-        See :func:`fusionlib.features.pick_device`.
+        See :func:`fusionlib.convolution.pick_device`.
 
     Yields
     ------
@@ -423,16 +420,15 @@ def measure(
     for key in dict.fromkeys(v.pass_key for v in wanted if v.network != "none"):
         group = [v for v in wanted if v.pass_key == key]
         config = group[0].config
-        parts = [decompose(s, config.lam, padding=config.padding) for s in pair.sources]
-        I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
+        split = [decompose(s, config.lam, padding=config.padding) for s in pair.sources]
+        I_b, I_d = (np.stack(part) for part in zip(*split, strict=True))
         before, after = _activities(group[0], I_d, weights, device)
         for one in group:
             reading = before if one.config.before_relu else after
             C = {n: reading[n] for n in one.config.layers if n in reading}
-            _, W, candidates = weigh_details(C, I_d, one.config)
-            F_d, _ = select(np.stack(list(candidates.values())), one.config.selection)
-            fused = reconstruct(fuse_base(I_b, one.config.alpha), F_d)
-            yield one, fused, _row(fused, pair, one, {"F_d": F_d, "W": W})
+            parts = fuse_details(C, I_d, one.config)
+            fused = reconstruct(fuse_base(I_b, one.config.alpha), parts.F_d)
+            yield one, fused, _row(fused, pair, one, {"F_d": parts.F_d, "W": parts.W})
 
 
 @dataclass(frozen=True)
@@ -670,7 +666,7 @@ def run_study(
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.
     device : str, optional
-        See :func:`fusionlib.features.pick_device`.
+        See :func:`fusionlib.convolution.pick_device`.
     progress : bool, optional
         Show a progress bar on stderr.
 

@@ -273,7 +273,7 @@ def check_same_shape(images: Sequence[Image], names: Sequence[str]) -> None:
             )
 
 
-def as_sources(sources: Any, *, minimum: int = 2) -> list[Image]:
+def as_sources(sources: Any, *, minimum: int = 2, convert: bool = True) -> list[Any]:
     """Return K registered source images as float64 arrays in [0, 1].
 
     Parameters
@@ -282,6 +282,8 @@ def as_sources(sources: Any, *, minimum: int = 2) -> list[Image]:
         The source images I_1 .. I_K; see :func:`as_image` for their types.
     minimum : int, optional
         Smallest K that makes sense to the caller.
+    convert : bool, optional
+        False leaves sources of 8 or 16 bits as they are.
 
     Returns
     -------
@@ -296,9 +298,22 @@ def as_sources(sources: Any, *, minimum: int = 2) -> list[Image]:
     """
     items = as_list(sources, minimum)
     names = [f"sources[{k}]" for k in range(len(items))]
-    images = [as_image(item, name) for item, name in zip(items, names, strict=True)]
+    images = [
+        item if not convert and _is_grey_integer(item) else as_image(item, name)
+        for item, name in zip(items, names, strict=True)
+    ]
     check_same_shape(images, names)
     return images
+
+
+def _is_grey_integer(value: Any) -> bool:
+    """Return whether as_image would only divide the values."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim == 2
+        and value.dtype in _INTEGER_SCALES
+        and 0 < value.size <= MAX_PIXELS
+    )
 
 
 def check_positive(value: Any, name: str) -> float:

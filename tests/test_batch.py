@@ -242,7 +242,6 @@ def test_bad_calls_are_one_line_on_the_command_line(tmp_path, capsys, monkeypatc
         ([*globs, *out, "--workers", "2", "--scheduler", "tcp://x"], "not allowed"),
         ([*globs, *out, "--lam", "0"], "lam must be"),
         ([*globs, *out, "--max-memory", "lots"], "max_memory must be"),
-        ([*globs, *out, "--max-memory", "1GB", "--register"], "--register"),
         ([*globs, *out, "--device", "tpu"], "device must be one of"),
         ([*globs, "-o", "out", "--weights", "none.h5"], "weights: 'none.h5'"),
         ([*globs, "-o", "file", "--weights", "seeded"], "cannot write in folder"),

@@ -9,18 +9,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionlib import architecture, features
+from fusionlib import architecture
 from fusionlib.architecture import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 from fusionlib.config import FusionConfig
+from fusionlib.convolution import (
+    Convolver,
+    check_precision,
+    choose_backend,
+    pick_device,
+)
 from fusionlib.errors import InputError
 from fusionlib.features import (
     Network,
     activities,
     build_network,
-    check_precision,
     feature_maps,
-    pick_device,
-    stream_features,
 )
 
 from .vision import vgg19_features
@@ -99,21 +102,30 @@ def test_one_channel_collapse_is_three_equal_channels(
     assert np.abs(found - expected).max() < 2e-5
 
 
-def test_stream_gives_each_layer_once_in_order(seeded, detail):
+def test_each_layer_comes_once_and_in_order(seeded, detail):
     for before_relu in (False, True):
-        stream = stream_features(
-            [detail], seeded, reduce=lambda x: x.shape, before_relu=before_relu
+        found = dict(
+            Network(seeded, "cpu").features([detail], LAYERS, before_relu=before_relu)
         )
-        shapes = dict(stream)
-        assert tuple(shapes) == LAYERS
-        for name, shape in shapes.items():
+        assert tuple(found) == LAYERS
+        for name, features in found.items():
             spatial = architecture.map_shape(24, 32, name)
-            assert shape == (1, architecture.layer(name).outputs, *spatial)
+            assert features.shape == (1, architecture.layer(name).outputs, *spatial)
 
 
-def test_inference_mode_does_not_leak_out_of_the_stream(seeded, detail):
-    for _ in stream_features([detail], seeded, reduce=lambda x: None):
+def test_inference_mode_does_not_leak_out_of_the_generator(seeded, detail):
+    for _ in Network(seeded, "cpu").features([detail], LAYERS):
         assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize("before_relu", [False, True])
+def test_features_are_not_overwritten_by_the_layers_after(seeded, before_relu):
+    large = np.random.RandomState(4).standard_normal((160, 160)) * 0.03
+    network = Network(seeded, "cpu")
+    kept = dict(network.features([large], LAYERS, before_relu=before_relu))
+    for name in LAYERS:
+        alone = feature_maps(large, network, name, before_relu=before_relu)
+        assert np.array_equal(kept[name][0].numpy(), alone), name
 
 
 def test_pooling_rounds_up_or_down(seeded):
@@ -140,16 +152,6 @@ def test_activities_do_not_depend_on_company(seeded, detail):
 def test_after_the_relu_nothing_is_negative(seeded, detail):
     assert feature_maps(detail, seeded, "relu2_1").min() >= 0
     assert feature_maps(detail, seeded, "relu2_1", before_relu=True).min() < 0
-
-
-def test_features_may_be_kept(seeded):
-    """Also where maps are so large that the memory of one layer goes to the next."""
-    detail = np.random.RandomState(1).rand(192, 192) - 0.5
-    layers = [name for name in LAYERS if name.startswith("relu3")]
-    kept = dict(stream_features([detail], seeded, layers=layers, reduce=lambda x: x))
-    for name in layers:
-        expected = feature_maps(detail, seeded, name)
-        assert np.array_equal(kept[name][0].numpy(), expected), name
 
 
 @pytest.mark.parametrize("pooling", ["ceil", "floor"])
@@ -181,14 +183,9 @@ def test_receptive_field_is_what_the_network_sees(seeded, layer, side):
     sample = 32 // architecture.layer(layer).stride
     probes = np.zeros((65, 64, 64))
     probes[np.arange(64), :, np.arange(64)] = 1  # one column each, and one blank
-    stream = stream_features(
-        probes,
-        seeded,
-        layers=[layer],
-        before_relu=True,
-        reduce=lambda x: x[:, :, sample, sample].numpy().copy(),
-    )
-    seen = next(stream)[1]
+    network = Network(seeded, "cpu")
+    _, features = next(network.features(probes, [layer], before_relu=True))
+    seen = features[:, :, sample, sample].numpy()
     # More than rounding, which Winograd's convolution spreads over its blocks.
     change = np.abs(seen[:64] - seen[64]).max(axis=1)
     touched = change > 1e-5 * change.max()
@@ -266,15 +263,41 @@ def test_cudnn_is_used_without_tf32_and_gives_the_convolution(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda x: True)
     monkeypatch.setattr(torch, "cudnn_convolution", cudnn)
     x, weight, bias = torch.randn(2, 4, 9, 7), torch.randn(6, 4, 3, 3), torch.randn(6)
-    result = features._convolve_exactly(x, weight, bias, 1)
+    convolve = Convolver(CONVOLUTIONS[1], weight.bfloat16(), bias.bfloat16())
+    result = convolve(x.bfloat16()).float()
     assert asked["allow_tf32"] is False
-    assert torch.allclose(result, F.conv2d(x, weight, bias, padding=1), atol=1e-5)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    assert torch.allclose(result, expected, atol=0.02 * expected.abs().max())
 
 
 @pytest.mark.parametrize("layers", ["relu9_1", ["conv1_1"], [], "relu1_1,relu1_1", 5])
 def test_bad_layers_are_refused(layers):
     with pytest.raises(InputError, match="layers"):
         FusionConfig(layers=layers)
+
+
+@pytest.mark.parametrize("instructions", ["AVX512", "AVX2", "DEFAULT", "NEON"])
+def test_the_backend_follows_from_layer_and_instructions(instructions):
+    for convolution in CONVOLUTIONS[1:]:
+        chosen = choose_backend(convolution.name, instructions)
+        assert chosen in ("torch", "winograd")
+        if instructions not in ("AVX512", "AVX2"):
+            assert chosen == choose_backend(convolution.name, "AVX2")
+
+
+@pytest.mark.parametrize("backend", ["torch", "winograd"])
+@pytest.mark.parametrize(("above", "below"), [(1, 1), (0, 1), (1, 0), (0, 0)])
+def test_both_backends_convolve_bands(monkeypatch, backend, above, below):
+    monkeypatch.setattr("fusionlib.convolution.choose_backend", lambda name: backend)
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 64, 40, 50, generator=random)
+    weight, bias = torch.randn(64, 64, 3, 3, generator=random) / 24, torch.ones(64)
+    convolve = Convolver(CONVOLUTIONS[1], weight, bias)
+    expected = F.relu(F.conv2d(x, weight, bias, padding=1))
+    expected = expected[:, :, 1 - above : 39 + below]
+    x = x.contiguous(memory_format=torch.channels_last)
+    found = convolve(x, relu=True, above=above, below=below)
+    assert torch.allclose(found, expected, atol=1e-5 * expected.max())
 
 
 def test_unknown_devices_are_refused(seeded, detail):

@@ -14,12 +14,12 @@ from fusionlib.fusion import (
     Model,
     fuse_base,
     fuse_candidate,
+    fuse_image,
     load_model,
     reconstruct,
     select,
 )
 from fusionlib.io import read_image, to_uint8
-from fusionlib.tiling import fuse_large
 
 from .conftest import assert_same_image, psnr
 
@@ -173,10 +173,10 @@ def test_a_model_is_loaded_once_and_gives_the_same(pair, seeded, monkeypatch):
         assert np.abs(again.F - expected.F).max() < 1e-6
     assert again.provenance["weights"] == expected.provenance["weights"]
     sources = [to_uint8(image) for image in pair]
-    tiled, provenance = fuse_large(sources, weights=model, config=config)
+    image, provenance = fuse_image(sources, weights=model, config=config)
     assert provenance["weights"] == expected.provenance["weights"]
     whole = to_uint8(fuse(sources, weights=model, config=config).image)
-    assert_same_image(tiled, whole)
+    assert_same_image(to_uint8(image), whole)
 
 
 def test_config_presets_and_custom():
@@ -236,7 +236,7 @@ def test_weights_of_the_base_may_be_any_sequence_of_numbers():
 GOOD = np.full((8, 9), 0.5)
 
 
-@pytest.mark.parametrize("function", [fuse, fuse_large])
+@pytest.mark.parametrize("function", [fuse, fuse_image])
 def test_a_config_is_a_config(seeded, function):
     for config in ({}, "paper", FusionConfig):
         with pytest.raises(InputError, match="config must be a FusionConfig"):
@@ -255,7 +255,7 @@ def test_a_model_is_not_asked_for_what_it_does_not_do(seeded):
         with pytest.raises(InputError, match=message):
             fuse([GOOD, GOOD], weights=model, **options)
         with pytest.raises(InputError, match=message):
-            fuse_large([GOOD, GOOD], weights=model, **options)
+            fuse_image([GOOD, GOOD], weights=model, **options)
     assert fuse([GOOD, GOOD], weights=model, device="cpu:0").config == result.config
     elsewhere = Model(seeded, SimpleNamespace(device=torch.device("cuda:1")))
     elsewhere.network.precision = "fp32"

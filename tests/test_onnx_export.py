@@ -12,7 +12,7 @@ from fusionlib.architecture import PAPER_LAYERS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.features import activities
-from fusionlib.fusion import reconstruct, select, weigh_details
+from fusionlib.fusion import fuse_details, reconstruct
 from fusionlib.onnx_export import _int8, export_onnx
 
 from .conftest import psnr
@@ -81,7 +81,7 @@ def test_any_size_gives_the_activities_of_pytorch(
     for sources in (1, 3):
         details = rng.normal(0, 0.1, (sources, *shape))
         found = maps(run(exported(weights, None), details), before_relu)
-        for name, expected in activities(details, weights, config):
+        for name, expected in activities(details, weights, config).items():
             assert found[name].shape == expected.shape
             error = np.abs(found[name] - expected).max()
             assert error < ACTIVITY_ERROR[None] * expected.max(), name
@@ -101,9 +101,8 @@ def test_the_fused_image_is_that_of_the_library(
     for name in PAPER_LAYERS:
         error = np.abs(found[name] - expected.C[name]).max()
         assert error < ACTIVITY_ERROR[quantize] * expected.C[name].max(), name
-    _, _, candidates = weigh_details(found, expected.I_d, config)
-    detail, _ = select(np.stack(list(candidates.values())))
-    fused = np.clip(reconstruct(expected.F_b, detail), 0, 1)
+    details = fuse_details(found, expected.I_d, config)
+    fused = np.clip(reconstruct(expected.F_b, details.F_d), 0, 1)
     assert psnr(fused, expected.image) > FUSED[quantize]
 
 

@@ -52,7 +52,7 @@ def test_one_pass_gives_both_readings_of_the_library(details, seeded):
     before, after = read_activities(details, seeded, input_scale=7)
     for reading, before_relu in ((before, True), (after, False)):
         config = FusionConfig(before_relu=before_relu, input_scale=7)
-        for name, activity in activities(details, seeded, config):
+        for name, activity in activities(details, seeded, config).items():
             assert np.allclose(reading[name], activity, rtol=1e-6)
 
 

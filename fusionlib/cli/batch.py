@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--max-memory",
         metavar="1GB",
-        help="work tile by tile, each worker within this much memory (grey sources)",
+        help="memory that each worker may use; less makes the work slower",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the pairs, and do nothing"
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_cluster(arguments.workers, arguments.scheduler)
     config = fusion_config(arguments)
     if arguments.scheduler is None and arguments.device != "auto":
-        from ..features import pick_device
+        from ..convolution import pick_device
 
         pick_device(arguments.device)
     fuser = Fuser(

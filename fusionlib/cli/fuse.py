@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from .compared import add_method_options, fuse_by_method
-from .options import add_fusion_options, fusion_config, is_terminal, print_json
+from .options import add_fusion_options, fusion_config, print_json
 
 __all__ = ["add_parser"]
 
@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--max-memory",
         metavar="1GB",
-        help="work tile by tile within this much memory (grey sources)",
+        help="memory that may be used; less makes the work slower",
     )
     parser.add_argument(
         "--json", action="store_true", help="print provenance as JSON on stdout"
@@ -51,8 +51,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
-    from tqdm import tqdm
-
     from ..files import check_files, fuse_files
 
     names = check_files(arguments.sources, arguments.output)
@@ -63,23 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dictionary is not None or arguments.param:
         raise InputError("--dictionary and --param need --method")
     config = fusion_config(arguments)
-    tiled = arguments.max_memory is not None
-    with tqdm(unit="tile", disable=not (tiled and is_terminal())) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        provenance = fuse_files(
-            arguments.sources,
-            arguments.output,
-            config=config,
-            weights=arguments.weights,
-            device=arguments.device,
-            register=arguments.register,
-            max_memory=arguments.max_memory,
-            progress=show,
-        )
+    provenance = fuse_files(
+        arguments.sources,
+        arguments.output,
+        config=config,
+        weights=arguments.weights,
+        device=arguments.device,
+        register=arguments.register,
+        max_memory=arguments.max_memory,
+    )
     if arguments.json:
         print_json(provenance)
     return 0

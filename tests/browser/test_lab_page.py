@@ -21,7 +21,7 @@ from fusionlib.colour import luminance
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.explorers._colours import LAYER_COLOURS, rgb
-from fusionlib.fusion import select, weigh_details
+from fusionlib.fusion import fuse_details, select
 from fusionlib.io import to_uint8
 from fusionlib.metrics.structural import ssim_map
 from fusionlib.weight_maps import weights_from_activity
@@ -220,7 +220,7 @@ def test_activity_weights_and_selection_equal_the_library(ask):
         maps = rng.random((2, -(-height // stride), -(-width // stride)))
         activity[name] = np.where(maps < 0.2, 0, maps)
     activity["relu1_1"][:, :8, :8] = 0  # both silent, blocks included
-    averaged, weights, candidates = weigh_details(
+    averaged, weights, candidates, *_ = fuse_details(
         activity, details, FusionConfig(radius=radius)
     )
     for k, (name, maps) in enumerate(activity.items()):
