@@ -19,7 +19,8 @@ from .config import FusionConfig
 from .data import Pair, load_pair, real_pairs
 from .features import activities
 from .fusion import FusionResult, fuse
-from .weights import VGGWeights, WeightsWarning, load_weights
+from .tasks import Task, score
+from .weights import KINDS, VGGWeights, WeightsWarning, load_weights
 
 __all__ = [
     "SETTINGS",
@@ -30,8 +31,11 @@ __all__ = [
     "network_numbers",
     "numbers_of",
     "open_chapter",
+    "open_weights",
+    "paper_note",
     "paper_value",
     "quiet_weights",
+    "task_numbers",
 ]
 
 #: Where the numbers of the paper's network are kept, beside the book's sources.
@@ -70,6 +74,22 @@ def quiet_weights() -> VGGWeights:
         return load_weights()
 
 
+def open_weights() -> VGGWeights:
+    """Return the weights of a chapter without their warning, and print which they are.
+
+    Returns
+    -------
+    VGGWeights
+        Those of :func:`fusionlib.weights.load_weights`.
+    """
+    weights = quiet_weights()
+    print(f"weights: {weights.short_label}")
+    about = "; ".join(note for note in (weights.about, weights.partial) if note)
+    if about:
+        print(textwrap.fill(about, 74, initial_indent="  ", subsequent_indent="  "))
+    return weights
+
+
 def open_chapter() -> tuple[Pair, VGGWeights]:
     """Return the pair and the weights of a chapter, and print which they are.
 
@@ -78,14 +98,11 @@ def open_chapter() -> tuple[Pair, VGGWeights]:
     pair : Pair
         The first real pair if it is on this machine, else the rendered street.
     weights : VGGWeights
-        Those of :func:`fusionlib.weights.load_weights`, without its warning.
+        See :func:`open_weights`.
     """
-    pair, weights = load_pair(1 if 1 in real_pairs() else "street"), quiet_weights()
-    print(f"pair: {pair.title}\nweights: {weights.short_label}")
-    about = "; ".join(note for note in (weights.about, weights.partial) if note)
-    if about:
-        print(textwrap.fill(about, 74, initial_indent="  ", subsequent_indent="  "))
-    return pair, weights
+    pair = load_pair(1 if 1 in real_pairs() else "street")
+    print(f"pair: {pair.title}")
+    return pair, open_weights()
 
 
 def by_kind(
@@ -223,6 +240,30 @@ def key_numbers(pair: Pair, weights: VGGWeights) -> dict[tuple[str, str], float]
     return found
 
 
+def task_numbers(task: Task, weights: VGGWeights) -> dict[tuple[str, str], float]:
+    """Return how close the fused image of a simulated task is to the truth.
+
+    Parameters
+    ----------
+    task : Task
+        Sources and truth.
+    weights : VGGWeights
+        With which network they are fused.
+
+    Returns
+    -------
+    dict of (str, str) to float
+        ``PSNR`` in dB by setting and name, for two settings of :data:`SETTINGS`.
+    """
+    return {
+        (setting, "PSNR"): score(
+            fuse(task.sources, config=SETTINGS[setting], weights=weights).image,
+            task.truth,
+        )["PSNR"]
+        for setting in ("paper", "scale 255, absmax")
+    }
+
+
 def _trained() -> dict[tuple[str, str, str], tuple[float, str]]:
     """Return value and note by pair, setting and name; nothing if there is no file."""
     if not TRAINED.is_file():
@@ -258,6 +299,33 @@ def paper_value(name: str, *, pair: str = "street", setting: str = "paper") -> f
         If it was not stored, or the sources of the book are not there.
     """
     return _trained()[pair, setting, name][0]
+
+
+def paper_note(
+    weights: VGGWeights, name: str, form: str, *, pair: str, setting: str = "paper"
+) -> str:
+    """Return a stored number of the paper's network, for the end of a printed line.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The weights of the page.
+    name, pair, setting : str
+        See :func:`paper_value`; ``pair`` may also name a task.
+    form : str
+        How the number is printed, such as ``"{:.2f} dB"``.
+
+    Returns
+    -------
+    str
+        The number in brackets; nothing where the page itself was made by the paper's
+        network, or nothing was stored.
+    """
+    stored = {} if weights.kind == "paper" else _trained()
+    if (pair, setting, name) not in stored:
+        return ""
+    value = form.format(stored[pair, setting, name][0])
+    return f" [{KINDS['paper']}: {value}]"
 
 
 def beside_paper(

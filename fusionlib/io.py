@@ -156,9 +156,10 @@ def check_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
         If there is none, or the system does not let us look.
     """
     kind = look_at(path, name)
+    if kind is None:
+        raise InputError(f"{name}: folder {os.fspath(path)} does not exist")
     if kind != "a folder":
-        state = "does not exist" if kind is None else f"is {kind}, not a folder"
-        raise InputError(f"{name}: folder {os.fspath(path)} {state}")
+        raise InputError(f"{name}: {os.fspath(path)} is {kind}, not a folder")
     return Path(path)
 
 

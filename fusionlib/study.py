@@ -32,9 +32,9 @@ from .architecture import CONVOLUTIONS, PAPER_LAYERS
 from .config import FusionConfig
 from .data import Pair, load_pair, registry
 from .decomposition import decompose
-from .errors import InputError
+from .errors import InputError, reason
 from .fusion import fuse_base, fuse_details, reconstruct
-from .io import append_line, check_output, to_uint8
+from .io import append_line, check_file, check_output, to_uint8
 from .validation import Image, check_choice, check_positive_int
 
 if TYPE_CHECKING:
@@ -562,23 +562,26 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     InputError
         If the file is missing or is not such a file.
     """
-    path = Path(path)
+    path = check_file(path, "study")
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"study: {path} cannot be read") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"study: {path} cannot be read ({reason(error)})") from None
     first, _, body = text.partition("\n")
     if not first.startswith(_MARK):
         raise InputError(f"study: {path} was not written by 'fusionlib study'")
     whole = body[: body.rfind("\n") + 1]  # a line without end was cut short
-    rows = {
-        (row["pair"], row["variant"]): {
-            column: float(row[column]) if row[column] else math.nan
-            for column in COLUMNS
+    try:
+        rows = {
+            (row["pair"], row["variant"]): {
+                column: float(row[column]) if row[column] else math.nan
+                for column in COLUMNS
+            }
+            for row in csv.DictReader(io.StringIO(whole))
         }
-        for row in csv.DictReader(io.StringIO(whole))
-    }
-    return Study(rows, json.loads(first.removeprefix(_MARK)))
+        return Study(rows, dict(json.loads(first.removeprefix(_MARK))))
+    except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
+        raise InputError(f"study: {path} is damaged ({reason(error)})") from None
 
 
 def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib import load_pair
+from fusionlib import load_pair, tasks
 from fusionlib.book_text import (
     SETTINGS,
     TRAINED,
@@ -19,11 +19,20 @@ from fusionlib.book_text import (
     by_kind,
     key_numbers,
     open_chapter,
+    paper_note,
     paper_value,
+    task_numbers,
 )
 from fusionlib.weights import VGGWeights
 
 ROOT = Path(__file__).parents[1]
+
+#: The simulated tasks of chapter 9.
+TASKS = {
+    "multi_focus": tasks.multi_focus,
+    "multi_exposure": lambda: tasks.multi_exposure((-3, -1, 1, 3)),
+    "medical": tasks.medical,
+}
 
 
 @pytest.fixture
@@ -90,6 +99,14 @@ def test_numbers_of_the_paper_are_shown_beside_others(paper, other, seeded):
     assert "0.53" not in beside_paper(other, load_pair("facade"), numbers).data
 
 
+def test_a_number_of_the_paper_ends_a_line(paper, other):
+    asked = {"pair": "multi_focus", "setting": "paper"}
+    note = paper_note(other, "PSNR", "{:.1f} dB", **asked)
+    assert note == " [the paper's network: 24.0 dB]"
+    assert paper_note(paper, "PSNR", "{:.1f} dB", **asked) == ""
+    assert paper_note(other, "PSNR", "{:.1f} dB", pair="facade") == ""
+
+
 def rows():
     lines = TRAINED.read_text("utf-8").splitlines()
     assert lines[0].startswith("# ")
@@ -100,7 +117,7 @@ def rows():
 
 def test_stored_numbers_are_complete_and_marked():
     table, about = rows()
-    assert {row["pair"] for row in table} == {"street", "tno1"}
+    assert {row["pair"] for row in table} == {"street", "tno1", *TASKS}
     assert {row["setting"] for row in table} == set(SETTINGS)
     for row in table:
         shallow = re.search(r"(weight|floor|negated) relu[123]_1$", row["name"])
@@ -117,13 +134,16 @@ def test_stored_numbers_are_the_known_ones():
     assert ends == pytest.approx([0.382, 0.568], abs=5e-4)
 
 
-@pytest.mark.parametrize("name", ["street", "tno1"])
+@pytest.mark.parametrize("name", ["street", "tno1", *TASKS])
 def test_stored_numbers_can_be_repeated(oxford, name, request):
     if oxford.kind != "paper":
         pytest.skip("FUSIONLIB_WEIGHTS does not hold the paper's network")
     if name == "tno1":
         request.getfixturevalue("data_folder")
-    again = key_numbers(load_pair(name), oxford)
+    if name in TASKS:
+        again = task_numbers(TASKS[name](), oxford)
+    else:
+        again = key_numbers(load_pair(name), oxford)
     table = [row for row in rows()[0] if row["pair"] == name]
     assert len(table) == len(again)
     for row in table:

@@ -121,7 +121,8 @@ def test_no_file_names_the_host_of_a_package_registry():
     """Where packages come from is the reader's setting."""
     parts = [("pypi", "org"), ("files", "pythonhosted"), ("npmjs", "org"),
              ("npmjs", "com"), ("conda", "anaconda"), ("anaconda", "org"),
-             ("download", "pytorch"), ("deb", "debian"), ("crates", "io")]  # fmt: skip
+             ("download", "pytorch", "org/whl"), ("deb", "debian"),
+             ("crates", "io")]  # fmt: skip
     hosts = re.compile("|".join(re.escape(".".join(part)) for part in parts).encode())
     assert [p for p in tracked() if hosts.search(p.read_bytes())] == []
 

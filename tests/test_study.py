@@ -183,11 +183,21 @@ def test_bad_arguments_of_the_command(tmp_path, clean_home, capsys):
         ([*out, "--pairs", "street"], "does not exist"),
         ([*out, "--pairs", "nowhere"], "pair must be a scene"),
         ([*out, "--pairs", "street", "--crop", "9"], "crop must be"),
+        ([*out, "--pairs", ""], "pair must be a scene"),
         ([*other, "--pairs", "street"], "was not written by"),
     ]
+    for k, text in enumerate(
+        ("{bad json\n", "{}\npair\nstreet\n", "[1]\n", "[" * 10**5)
+    ):
+        path = tmp_path / f"damaged{k}.csv"
+        path.write_text(f"# fusionlib study {text}\n")
+        damaged = ["study", "-o", str(path), "--weights", "seeded", "--pairs", "street"]
+        cases.append((damaged, "is damaged"))
     for arguments, message in cases:
         assert main(arguments) == 2
-        assert message in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
 
 
 def test_effects_are_paired_differences():

@@ -14,31 +14,39 @@ import re
 import sys
 import time
 
-from fusionlib import __version__, load_pair
-from fusionlib.book_text import TRAINED, key_numbers, quiet_weights
+from fusionlib import __version__, load_pair, tasks
+from fusionlib.book_text import TRAINED, key_numbers, quiet_weights, task_numbers
 from fusionlib.io import atomic_path
 
 #: What needs no sample of relu4_1.
 SHALLOW = re.compile(r"(weight|floor|negated) relu[123]_1$")
 
+#: The stack of exposures of chapter 9.
+STOPS = (-3, -1, 1, 3)
+
 
 def main() -> None:
-    """Compute all numbers of both pairs and write the file."""
+    """Compute the numbers of all pairs and tasks and write the file."""
     weights = quiet_weights()
     if weights.kind != "paper":
         sys.exit(f"these are not the weights of the paper's network: {weights.label}")
     about = {"version": __version__, "weights": weights.provenance}
     about |= {"pairs": "the rendered scene street; pair 1 of the registry (data/)"}
+    about |= {"tasks": "those of chapter 9, from pictures of scikit-image"}
     about |= {"date": time.strftime("%Y-%m-%d", time.gmtime())}
     buffer = io.StringIO()
     buffer.write(f"# book/results/make_trained.py {json.dumps(about)}\n")
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["pair", "setting", "name", "value", "note"])
-    for pair in (load_pair("street"), load_pair(1)):
-        for (setting, name), value in key_numbers(pair, weights).items():
+    pairs = (load_pair("street"), load_pair(1))
+    examples = (tasks.multi_focus(), tasks.multi_exposure(STOPS), tasks.medical())
+    found = [(pair, key_numbers(pair, weights)) for pair in pairs]
+    found += [(task, task_numbers(task, weights)) for task in examples]
+    for source, numbers in found:
+        for (setting, name), value in numbers.items():
             note = "conv4_1 partial" if weights.partial else ""
             note = "" if SHALLOW.search(name) else note
-            table.writerow([pair.name, setting, name, f"{value:.6g}", note])
+            table.writerow([source.name, setting, name, f"{value:.6g}", note])
     with atomic_path(TRAINED) as temporary:
         temporary.write_text(buffer.getvalue(), "utf-8")
 

@@ -60,6 +60,9 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
         The exit status.
     """
     start = time.perf_counter()
+    from ..baselines import get_method
+
+    method = get_method(arguments.method)
     for option in OWN_OPTIONS:
         if getattr(arguments, option, None) not in (None, DEFAULTS.get(option)):
             flag = "--" + option.replace("_", "-")
@@ -68,11 +71,9 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
                 f"--method {arguments.method}"
             )
     from .._version import __version__
-    from ..baselines import get_method
     from ..io import read_image, write_image
     from ..validation import check_same_shape
 
-    method = get_method(arguments.method)
     parameters = dict(_parameter(text, method) for text in arguments.param)
     if arguments.dictionary is not None:
         if not method.takes_dictionary:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..study import run_study
     from ..weights import load_weights
 
-    if arguments.pairs:
+    if arguments.pairs is not None:
         pairs = [name.strip() for name in arguments.pairs.split(",")]
     else:
         pairs = [pair.name for pair in list_pairs() if pair.available]

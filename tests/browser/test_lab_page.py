@@ -22,7 +22,7 @@ from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib.fusion import fuse_details, select
-from fusionlib.io import to_uint8
+from fusionlib.io import read_image, to_uint8
 from fusionlib.metrics.structural import ssim_map
 from fusionlib.weight_maps import weights_from_activity
 
@@ -590,6 +590,22 @@ def test_colour_and_16_bit_files(visit, addresses, pair, tmp_path):
     x, y = (int(page.input_value(f'[data-control="{c}"]')) for c in "xy")
     assert float(detail) == pytest.approx(deep[y, x] / 65535, abs=6e-5)
     assert seen.problems == []
+
+
+def test_photographs_are_turned_as_by_the_library(visit, addresses, tmp_path):
+    """JPEG files by the browser, PNG files by the page's own reader."""
+    rows = np.add.outer(np.arange(40), 3 * np.arange(48)).astype(np.uint8)
+    exif = PILImage.Exif()
+    exif[274] = 6
+    paths = [str(tmp_path / name) for name in ("a.jpg", "b.png")]
+    for path, pixels in zip(paths, (rows, rows[::-1]), strict=True):
+        PILImage.fromarray(pixels).save(path, exif=exif, quality=95)
+    page = visit(f"{addresses['file']}/book/lab/light.html").page
+    load(page, paths)
+    assert page.inner_text(".lab-sources").count("40 × 48") == 2
+    result = fuse([read_image(path) for path in paths], config=FusionConfig())
+    for k, least in enumerate((40, 80)):  # decoders of JPEG differ a little
+        assert psnr(download(page, f"Ib-{k}"), to_uint8(result.I_b[k])) > least
 
 
 def test_files_can_be_dropped(visit, addresses, pair):
