@@ -215,6 +215,7 @@ def test_what_the_system_refuses_is_one_line(pair, tmp_path, capsys, monkeypatch
             "/a\\nb: permission denied",
         ),
         (MemoryError(), "there is not enough memory"),
+        (ImportError("libtorch.so: failed to map segment"), "enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "enough memory"),
     ):
 
