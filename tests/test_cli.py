@@ -196,7 +196,8 @@ def test_odd_paths_are_one_line(pair, tmp_path, capsys, monkeypatch):
         refused(capsys, ["evaluate", *pair[:2], path], out)
         method = ["--method", "jsr", "--dictionary", path]
         refused(capsys, ["fuse", *pair[:2], "-o", str(out), *method], out)
-        refused(capsys, [*reference, "--dictionaries", path], out)
+        if not os.path.isdir(path):  # a folder without dictionaries is fine
+            refused(capsys, [*reference, "--dictionaries", path], out)
         if not re.search("none.png|two|dangling", path):  # these are fine
             refused(capsys, fuse_args(*pair[:2], out=path), out)
             refused(capsys, ["study", "-o", path, "--weights", "seeded"], out)
@@ -215,6 +216,7 @@ def test_what_the_system_refuses_is_one_line(pair, tmp_path, capsys, monkeypatch
             "/a\\nb: permission denied",
         ),
         (MemoryError(), "there is not enough memory"),
+        (ImportError("libtorch.so: failed to map segment"), "enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "enough memory"),
     ):
 

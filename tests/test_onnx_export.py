@@ -174,7 +174,7 @@ def test_a_failure_leaves_the_old_file(seeded, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("fusionlib.io.os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         export_onnx(seeded, path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

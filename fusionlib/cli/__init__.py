@@ -120,8 +120,11 @@ def _run(argv: Sequence[str] | None) -> int:
     return arguments.run(arguments)
 
 
-#: What is in the message of a RuntimeError that torch raises for want of memory.
-_NO_MEMORY = ("allocate memory", "out of memory", "not enough memory", "new thread")
+#: What is in the messages of torch, and of its import, for want of memory.
+_NO_MEMORY = (
+    "allocate memory", "out of memory", "not enough memory", "new thread",
+    "map segment",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -157,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             where = "" if error.filename is None else f"{error.filename}: "
             print_note(f"fusionlib: error: {where}{reason(error)}")
-        except RuntimeError as error:
+        except (RuntimeError, ImportError) as error:
             if not any(words in str(error).lower() for words in _NO_MEMORY):
                 raise
             print_note("fusionlib: error: there is not enough memory")

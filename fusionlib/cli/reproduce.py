@@ -61,12 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     methods = None
     if arguments.methods is not None:
         methods = [name.strip() for name in arguments.methods.split(",")]
+    dictionaries = arguments.dictionaries
+    if dictionaries is None:  # an empty path is refused, not replaced
+        dictionaries = os.environ.get("FUSIONLIB_REFERENCE") or None
     failures = reproduce(
         arguments.output,
         methods=methods,
         numbers=_numbers(arguments.images),
         weights=arguments.weights,
-        dictionaries=arguments.dictionaries or os.environ.get("FUSIONLIB_REFERENCE"),
+        dictionaries=dictionaries,
         workers=arguments.workers,
         progress=is_terminal(),
     )
