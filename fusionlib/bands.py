@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from .architecture import CONVOLUTIONS, Convolution, layer
 from .memory import BAND
 
-__all__ = ["run_by_rows"]
+__all__ = ["rows_of_band", "run_by_rows"]
 
 #: Fewest rows of a band.
 SMALLEST_BAND = 16
@@ -84,6 +84,11 @@ def run_by_rows(
     return {name: np.concatenate(parts, axis=-2) for name, parts in found.items()}
 
 
+def rows_of_band(values: int, band: int = BAND) -> int:
+    """Return the rows of a band, a multiple of 4, for so many features in a row."""
+    return max(SMALLEST_BAND, band // values // 4 * 4)
+
+
 def _run_block(
     rows: Iterator[torch.Tensor],
     height: int,
@@ -101,9 +106,7 @@ def _run_block(
     reach = len(chain)
     held = next(rows)  # rows of the input from `first` on
     first = top = 0
-    images, _, _, width = held.shape
-    values = images * width * chain[-1][0].outputs
-    step = max(SMALLEST_BAND, band // values // 4 * 4)
+    step = rows_of_band(held.shape[0] * held.shape[3] * chain[-1][0].outputs, band)
     while top < height:
         bottom = min(top + step, height)
         # Rows of the input that the band needs, as far as the image has them.
