@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import pickle
 import signal
@@ -224,6 +225,16 @@ def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
             assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_quiet_connection_leaves_the_loggers_as_they_were(scheduler):
+    loggers = [
+        logging.getLogger(name) for name in ("distributed", "distributed.client")
+    ]
+    before = [logger.level for logger in loggers]
+    with connect(scheduler=scheduler, quiet=True):
+        assert all(logger.level == logging.CRITICAL for logger in loggers)
+    assert [logger.level for logger in loggers] == before
 
 
 def test_bad_calls_are_one_line_on_the_command_line(tmp_path, capsys, monkeypatch):

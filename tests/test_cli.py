@@ -120,6 +120,14 @@ def test_two_colour_sources_are_refused(pair, colour, tmp_path, capsys):
     assert colour in line
 
 
+def test_colour_and_a_memory_budget_exclude_each_other(pair, colour, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    arguments = fuse_args(pair[0], colour, out=out, extra=["--max-memory", "1GB"])
+    line = refused(capsys, arguments, out)
+    assert "max_memory" in line
+    assert colour in line
+
+
 def test_metrics_of_colour_files_only_on_their_luminance(pair, colour, capsys):
     from fusionlib.colour import luminance
     from fusionlib.metrics import evaluate
@@ -303,8 +311,9 @@ def test_a_huge_input_scale_is_named(pair, tmp_path, capsys):
         assert "input_scale" in refused(capsys, arguments, out)
 
 
-def test_the_program_leaves_the_process_as_it_was(pair, tmp_path, capsys):
+def test_the_program_leaves_the_process_as_it_was(pair, tmp_path, capsys, monkeypatch):
     """It may be called from another program."""
+    monkeypatch.setattr(warnings, "formatwarning", lambda *_, **__: "own")
 
     def state():
         root, own = logging.getLogger(), logging.getLogger("fusionlib")
