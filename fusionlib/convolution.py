@@ -1,24 +1,19 @@
 """Where and how a convolution is computed: device, arithmetic and backend.
 
-Three backends give the same convolution up to float32 rounding: the matrix product of
-:class:`GreyConvolution` for the first layer, :class:`fusionlib.winograd.Winograd3x3`,
-and torch's own (oneDNN on the processor, cuDNN on a GPU). Which of the last two a layer
-uses is read from ``backends.csv``, measured by ``benchmarks/bench_convolutions.py``: it
-depends on the layer and the instruction set only, so one machine always gives the same
-numbers.
+Three backends give the same convolution up to float32 rounding: a matrix product for the
+first layer, :class:`fusionlib.winograd.Winograd3x3` for float32 on the processor, and
+torch's own (oneDNN on the processor, cuDNN on a GPU) for everything else. The choice
+does not depend on the processor, because where both sources are flat the last bit of an
+activity decides how a pixel is rounded.
 """
 
 from __future__ import annotations
 
-import csv
-import functools
 import warnings
-from importlib import resources
 
 import torch
 import torch.nn.functional as F
 
-from .architecture import Convolution
 from .config import PRECISIONS
 from .errors import InputError
 from .validation import check_choice
@@ -27,7 +22,6 @@ from .winograd import TILE_OUT, Winograd3x3
 __all__ = [
     "Convolver",
     "check_precision",
-    "choose_backend",
     "has_bf16",
     "pick_device",
 ]
@@ -109,59 +103,18 @@ def has_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
 
 
-@functools.cache
-def _measurements() -> dict[tuple[str, str], str]:
-    """Return the faster backend by layer and instruction set."""
-    text = resources.files(__package__).joinpath("backends.csv").read_text("utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if line[0] != "#")
-    return {
-        (row["convolution"], row["instructions"]): min(
-            ("torch", "winograd"), key=lambda name: float(row[f"{name}_ms"])
-        )
-        for row in rows
-    }
-
-
-def choose_backend(convolution: str, instructions: str | None = None) -> str:
-    """Return the backend that a float32 layer uses on the processor.
-
-    Parameters
-    ----------
-    convolution : str
-        Its name, such as ``conv3_2``.
-    instructions : str, optional
-        ``AVX512``, ``AVX2`` or another name that torch gives to what the processor
-        can do; by default that of this machine. One that was not measured is taken
-        for ``AVX2``.
-
-    Returns
-    -------
-    {"torch", "winograd"}
-        The faster one in ``backends.csv``.
-    """
-    if instructions is None:
-        instructions = torch.backends.cpu.get_cpu_capability()
-    measured = _measurements()
-    key = (convolution, instructions)
-    return measured.get(key) or measured[convolution, "AVX2"]
-
-
 class Convolver:
     """One layer's 3x3 convolution, by the backend that suits it.
 
     Parameters
     ----------
-    convolution : Convolution
-        Which one it is.
     weight : torch.Tensor, shape (outputs, inputs, 3, 3)
         Kernels, channels-last on their device.
     bias : torch.Tensor, shape (outputs,)
         Added to every sample.
     """
 
-    def __init__(
-        self, convolution: Convolution, weight: torch.Tensor, bias: torch.Tensor
-    ) -> None:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         self.weight, self.bias = weight, bias
         self._winograd: Winograd3x3 | None = None
         self._is_grey = weight.shape[1] == 1 and weight.device.type == "cpu"
@@ -169,7 +122,6 @@ class Convolver:
             not self._is_grey
             and weight.device.type == "cpu"
             and weight.dtype == torch.float32
-            and choose_backend(convolution.name) == "winograd"
         )
 
     def __call__(

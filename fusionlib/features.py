@@ -57,7 +57,7 @@ class Network:
         self.device = pick_device(device)
         self.precision = check_precision(precision, self.device)
         self.convolvers = {
-            convolution: Convolver(convolution, self.put(weight), self.put(bias))
+            convolution: Convolver(self.put(weight), self.put(bias))
             for convolution, (weight, bias) in zip(
                 CONVOLUTIONS, grey_convolutions(weights), strict=True
             )

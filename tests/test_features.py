@@ -15,7 +15,6 @@ from fusionlib.config import FusionConfig
 from fusionlib.convolution import (
     Convolver,
     check_precision,
-    choose_backend,
     pick_device,
 )
 from fusionlib.errors import InputError
@@ -263,7 +262,7 @@ def test_cudnn_is_used_without_tf32_and_gives_the_convolution(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda x: True)
     monkeypatch.setattr(torch, "cudnn_convolution", cudnn)
     x, weight, bias = torch.randn(2, 4, 9, 7), torch.randn(6, 4, 3, 3), torch.randn(6)
-    convolve = Convolver(CONVOLUTIONS[1], weight.bfloat16(), bias.bfloat16())
+    convolve = Convolver(weight.bfloat16(), bias.bfloat16())
     result = convolve(x.bfloat16()).float()
     assert asked["allow_tf32"] is False
     expected = F.conv2d(x, weight, bias, padding=1)
@@ -276,23 +275,14 @@ def test_bad_layers_are_refused(layers):
         FusionConfig(layers=layers)
 
 
-@pytest.mark.parametrize("instructions", ["AVX512", "AVX2", "DEFAULT", "NEON"])
-def test_the_backend_follows_from_layer_and_instructions(instructions):
-    for convolution in CONVOLUTIONS[1:]:
-        chosen = choose_backend(convolution.name, instructions)
-        assert chosen in ("torch", "winograd")
-        if instructions not in ("AVX512", "AVX2"):
-            assert chosen == choose_backend(convolution.name, "AVX2")
-
-
-@pytest.mark.parametrize("backend", ["torch", "winograd"])
+@pytest.mark.parametrize("tiles", [1, 10**6])
 @pytest.mark.parametrize(("above", "below"), [(1, 1), (0, 1), (1, 0), (0, 0)])
-def test_both_backends_convolve_bands(monkeypatch, backend, above, below):
-    monkeypatch.setattr("fusionlib.convolution.choose_backend", lambda name: backend)
+def test_both_backends_convolve_bands(monkeypatch, tiles, above, below):
+    monkeypatch.setattr("fusionlib.convolution.WINOGRAD_TILES", tiles)
     random = torch.Generator().manual_seed(0)
     x = torch.randn(1, 64, 40, 50, generator=random)
     weight, bias = torch.randn(64, 64, 3, 3, generator=random) / 24, torch.ones(64)
-    convolve = Convolver(CONVOLUTIONS[1], weight, bias)
+    convolve = Convolver(weight, bias)
     expected = F.relu(F.conv2d(x, weight, bias, padding=1))
     expected = expected[:, :, 1 - above : 39 + below]
     x = x.contiguous(memory_format=torch.channels_last)

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusionlib.architecture import CONVOLUTIONS
 from fusionlib.convolution import Convolver
 from fusionlib.features import Network, activities
 from fusionlib.winograd import KERNEL, Winograd3x3
@@ -67,7 +66,7 @@ def test_kernel_transform_is_evaluation_at_six_points():
 def test_one_channel_as_matrix_product():
     x, weight, bias = case(2, 1, 64, 9, 14)
     x, weight, bias = x.float(), weight.float(), bias.float()
-    found = Convolver(CONVOLUTIONS[0], weight, bias)(x)
+    found = Convolver(weight, bias)(x)
     torch.testing.assert_close(found, F.conv2d(x, weight, bias, padding=1))
     assert found.is_contiguous(memory_format=torch.channels_last)
 
