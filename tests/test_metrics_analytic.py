@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fusionlib import metrics
+from fusionlib.metrics import meyer_filter
 from fusionlib.metrics._common import levels
-from fusionlib.metrics.fmi import COEFFICIENT_STEP, meyer_filter
+from fusionlib.metrics._fmi import COEFFICIENT_STEP
 
 CLOSE = {"rel": 0, "abs": 1e-12}
 BOTH = pytest.mark.parametrize("convention", metrics.CONVENTIONS)

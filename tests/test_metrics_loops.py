@@ -7,7 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from fusionlib import metrics
-from fusionlib.metrics.fmi import features, meyer_filter
+from fusionlib.metrics import meyer_filter
+from fusionlib.metrics._fmi import features
 
 from . import metrics_loops as loops
 
@@ -135,7 +136,7 @@ def test_edge_preservation(seed):
 def test_strong_edges_weigh_by_their_strength(monkeypatch):
     """No gradient in [0, 1] reaches the threshold; a lower one shows the weights."""
     fused, sources = as_floats(*crop(5))
-    monkeypatch.setattr(metrics.gradient, "STRONG_EDGE", 0.05)
+    monkeypatch.setattr(metrics._gradient, "STRONG_EDGE", 0.05)
     ours = metrics.edge_preservation(fused, sources)
     expected = loops.edge_preservation(fused, sources, strong=0.05)
     assert (ours.q_abf, ours.l_abf, ours.n_abf) == pytest.approx(expected, abs=1e-10)

@@ -23,18 +23,27 @@ from .._compute import parallel_map
 from ..errors import InputError
 from ..validation import check_choice
 from ._common import CONVENTIONS, prepare
-from .fidelity import psnr, vif_fusion
-from .fmi import fmi, fmi_dct, fmi_edge, fmi_gradient, fmi_map, fmi_pixel, fmi_w
-from .gradient import EdgePreservation, edge_preservation, l_abf, n_abf, q_abf
-from .information import entropy, mutual_information, normalised_mutual_information
-from .statistics import (
+from ._fidelity import psnr, vif_fusion
+from ._fmi import (
+    fmi,
+    fmi_dct,
+    fmi_edge,
+    fmi_gradient,
+    fmi_map,
+    fmi_pixel,
+    fmi_w,
+    meyer_filter,
+)
+from ._gradient import EdgePreservation, edge_preservation, l_abf, n_abf, q_abf
+from ._information import entropy, mutual_information, normalised_mutual_information
+from ._statistics import (
     average_gradient,
     correlation_coefficient,
     scd,
     spatial_frequency,
     standard_deviation,
 )
-from .structural import ms_ssim, ms_ssim_scales, ssim_a
+from ._structural import ms_ssim, ms_ssim_scales, ssim_a, ssim_map
 
 __all__ = [
     "CONVENTIONS",
@@ -58,6 +67,7 @@ __all__ = [
     "fmi_w",
     "l_abf",
     "list_metrics",
+    "meyer_filter",
     "ms_ssim",
     "ms_ssim_scales",
     "mutual_information",
@@ -68,6 +78,7 @@ __all__ = [
     "scd",
     "spatial_frequency",
     "ssim_a",
+    "ssim_map",
     "standard_deviation",
     "vif_fusion",
 ]

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from .._compute import parallel_map
 from ..validation import Image, check_choice
 from ._common import grid, prepare
-from .gradient import sobel
+from ._gradient import sobel
 
 __all__ = [
     "FEATURES",
