@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fusionlib.baselines import simple
-from fusionlib.baselines.cbf import cbf, cross_bilateral, detail_strength
-from fusionlib.baselines.wls import (
+from fusionlib.baselines import _simple as simple
+from fusionlib.baselines._cbf import cbf, cross_bilateral, detail_strength
+from fusionlib.baselines._wls import (
     guided_filter,
     histogram_contrast,
     refine,

@@ -11,13 +11,13 @@ import scipy.io
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from fusionlib.baselines.convsr import convsr, sparse_maps, synthesise
+from fusionlib.baselines._convsr import convsr, sparse_maps, synthesise
+from fusionlib.baselines._jsr import _join, _patches, jsr, jsrsd, learn_patch_dictionary
 from fusionlib.baselines.dictionaries import (
     as_dictionary,
     default_convsr_dictionary,
     read_dictionary,
 )
-from fusionlib.baselines.jsr import _join, _patches, jsr, jsrsd, learn_patch_dictionary
 from fusionlib.baselines.sparse_coding import decode, ksvd, sparse_codes
 from fusionlib.data import load_pair, scenes
 from fusionlib.errors import InputError

@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 from ..validation import Image, check_choice
-from .cbf import cbf
-from .convsr import convsr
-from .jsr import jsr, jsrsd
-from .simple import dwt, laplacian, maximum, mean, two_scale
-from .wls import wls
+from ._cbf import cbf
+from ._convsr import convsr
+from ._jsr import jsr, jsrsd, learn_patch_dictionary
+from ._simple import dwt, laplacian, maximum, mean, two_scale
+from ._wls import wls
 
 __all__ = [
     "METHODS",
@@ -30,6 +30,7 @@ __all__ = [
     "jsr",
     "jsrsd",
     "laplacian",
+    "learn_patch_dictionary",
     "list_methods",
     "maximum",
     "mean",
