@@ -354,7 +354,7 @@ def test_the_dictionary_that_ships():
     path = package.__path__[0] + "/convsr_dictionary.safetensors"
     with safe_open(path, "numpy") as file:
         metadata = file.metadata()
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     assert (root / metadata["source"].split()[0]).is_file()
     # It was learned on the scenes that ship.
     bands = [band for name in scenes() for band in load_pair(name).sources]

@@ -10,7 +10,7 @@ from fusionlib import metrics
 from fusionlib.metrics import meyer_filter
 from fusionlib.metrics._fmi import features
 
-from . import metrics_loops as loops
+from .. import metrics_loops as loops
 
 
 def crop(seed: int, height: int = 17, width: int = 22, count: int = 2):
