@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 import subprocess
 import sys
 
@@ -9,31 +12,117 @@ import numpy as np
 import pytest
 
 from fusionlib import metrics
+from fusionlib._registry import Convention
+from fusionlib.cli import evaluate as cli_evaluate
+from fusionlib.cli import main
 from fusionlib.errors import InputError
+from fusionlib.io import write_image
+from fusionlib.metrics import _gradient, registry
 
 IMAGE = np.random.RandomState(0).rand(48, 50)
 OTHER = np.random.RandomState(1).rand(48, 50)
 
 
-def test_the_names_of_the_issue_are_there():
+def test_the_four_of_the_paper_come_first():
     assert list(metrics.METRICS)[:4] == list(metrics.PAPER_METRICS)
-    for name in ("FMI_pixel", "FMI_gradient", "FMI_edge", "Q_abf", "L_abf"):
-        assert name in metrics.METRICS
+    groups = [m.group for m in metrics.list_metrics()[4:]]
+    assert groups == sorted(groups, key=metrics.GROUPS.index)
+    assert set(groups) == set(metrics.GROUPS)
 
 
-def test_every_entry_is_complete():
-    functions = set()
-    for metric in metrics.list_metrics():
-        assert metric.direction in ("higher", "lower")
-        assert metric.range[0] < metric.range[1]
-        assert set(metric.conventions) == set(metrics.CONVENTIONS)
-        assert all(metric.conventions.values())
-        assert metric.symbol
-        assert metric.title
-        assert metric.source
-        assert metric.function.__doc__
-        functions.add(metric.function)
-    assert len(functions) == len(metrics.METRICS)
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_every_entry_is_complete(name):
+    metric = metrics.METRICS[name]
+    assert metric.direction in ("higher", "lower")
+    assert metric.range[0] < metric.range[1]
+    assert set(metric.conventions) <= set(metrics.CONVENTIONS)
+    assert all(metric.conventions.values())
+    assert metric.symbol
+    assert metric.title
+    assert metric.reference
+    assert getattr(metrics, metric.function.__name__) is metric.function
+
+
+@pytest.mark.parametrize("name", metrics.METRICS)
+def test_every_function_is_documented_with_its_parameters(name):
+    metric = metrics.METRICS[name]
+    signature = inspect.signature(metric.function)
+    expected = {"fused", "sources"}
+    if len(metric.conventions) > 1:
+        expected.add("convention")
+        first = next(iter(metric.conventions))
+        assert signature.parameters["convention"].default == first
+    assert set(signature.parameters) == expected
+    doc = metric.function.__doc__
+    sections = re.findall(r"^(\w+)\n-+$", doc, flags=re.MULTILINE)
+    assert sections[:3] == ["Parameters", "Returns", "Raises"]
+    described = doc[doc.index("Parameters\n") : doc.index("Returns\n")]
+    assert set(re.findall(r"^(\w+) : ", described, flags=re.MULTILINE)) == expected
+    assert f"{metric.direction} is better" in doc
+    assert f":func:`{name} <{metric.function.__name__}>`" in metrics.__doc__
+
+
+def test_the_register_cannot_be_changed():
+    with pytest.raises(TypeError):
+        metrics.METRICS["EN"] = metrics.METRICS["MI"]
+    with pytest.raises(AttributeError):
+        metrics.METRICS["EN"].smallest = 2
+
+
+@pytest.fixture
+def brightness(monkeypatch):
+    """A metric and a convention that only this test knows; both go again."""
+    conventions = {**registry.CONVENTIONS, "mine": Convention("for this test")}
+    for module in (registry, cli_evaluate):
+        monkeypatch.setattr(module, "CONVENTIONS", conventions)
+
+    def mean(fused, sources, *, convention="published"):
+        """Return the mean of the fused image."""
+        return fused.mean() * (255 if convention == "mine" else 1)
+
+    mean.__module__ = "fusionlib.metrics._statistics"
+    yield registry.metric(
+        "BR",
+        r"\mathrm{BR}",
+        "Brightness",
+        range=(0, 1),
+        smallest=5,
+        conventions={"published": "on [0, 1]", "mine": "on 0..255"},
+        reference="Elementary",
+    )(mean)
+    del registry._METRICS["BR"]
+
+
+def test_a_decorator_is_all_that_a_metric_needs(brightness, tmp_path, capsys):
+    assert list(registry.METRICS)[-1] == "BR"
+    assert "    ``published``: on [0, 1]; ``mine``: on 0..255." in brightness.__doc__
+    assert brightness(IMAGE, [IMAGE, OTHER]) == IMAGE.mean()
+    small = [IMAGE[:4, :4]] * 3
+    assert "BR" not in metrics.evaluate(small[0], small[1:])
+    with pytest.raises(InputError, match="at least 5x5 pixels for BR, got 4x4"):
+        brightness(small[0], small[1:])
+    paths = [str(tmp_path / f"{k}.png") for k in range(3)]
+    for path in paths:
+        write_image(path, IMAGE)
+    assert main(["evaluate", *paths, "--convention", "mine", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["BR", "convention"]
+    assert printed["BR"] == pytest.approx(255 * IMAGE.mean(), abs=0.5)
+
+
+def test_a_convention_is_for_the_metrics_that_have_it(brightness):
+    values = metrics.evaluate(IMAGE, [IMAGE, OTHER], convention="mine")
+    assert dict(values) == {"BR": 255 * IMAGE.mean()}
+    assert values.conventions == {"BR": "mine"}
+    with pytest.raises(InputError, match="one of published, exact for EN, got 'mine'"):
+        metrics.evaluate(IMAGE, [IMAGE, OTHER], metrics=["EN"], convention="mine")
+    with pytest.raises(InputError, match="one of published, mine, got 'exact'"):
+        brightness(IMAGE, [IMAGE, OTHER], convention="exact")
+    # what rounding does not change has no exact convention: the published one it is
+    exact = metrics.evaluate(IMAGE, [IMAGE, OTHER], convention="exact")
+    assert set(exact) == set(registry.METRICS)
+    assert exact.conventions["EN"] == "exact"
+    assert exact.conventions["BR"] == exact.conventions["PSNR"] == "published"
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
@@ -58,17 +147,32 @@ def test_evaluate_carries_the_convention():
     assert list(values) == list(metrics.METRICS)
     assert set(values.conventions.values()) == {"published"}
     exact = metrics.evaluate(IMAGE, [IMAGE, OTHER], convention="exact")
-    assert set(exact.conventions.values()) == {"exact"}
+    assert exact.conventions["N_abf"] == "exact"
     assert "N_abf=" in repr(exact)
     assert "(exact)" in repr(exact)
 
 
 @pytest.mark.parametrize("convention", metrics.CONVENTIONS)
-def test_evaluate_agrees_with_each_function(convention):
+def test_evaluate_agrees_with_each_metric_alone(convention):
     values = metrics.evaluate(IMAGE, [OTHER, IMAGE], convention=convention)
-    for name, metric in metrics.METRICS.items():
-        alone = metric.function(IMAGE, [OTHER, IMAGE], convention=convention)
-        assert values[name] == alone, name
+    for name, value in values.items():
+        alone = metrics.METRICS[name](IMAGE, [OTHER, IMAGE], convention=convention)
+        assert value == alone, name
+
+
+def test_what_metrics_share_is_computed_once(monkeypatch):
+    called = []
+    strength_angle = _gradient._strength_angle
+
+    def counted(image, convention):
+        called.append(convention)
+        return strength_angle(image, convention)
+
+    monkeypatch.setattr(_gradient, "_strength_angle", counted)
+    names = ["Q_abf", "L_abf", "N_abf"]
+    values = metrics.evaluate(IMAGE, [IMAGE, OTHER], metrics=names)
+    assert sum(values.values()) == pytest.approx(1, abs=1e-12)
+    assert len(called) == 3  # one for each image
 
 
 def test_evaluate_keeps_order_and_drops_repetitions():
@@ -129,8 +233,8 @@ def test_every_function_checks_its_input(name):
         function(IMAGE, [OTHER[:, 1:], OTHER[:, 1:]])
     with pytest.raises(InputError, match="finite"):
         function(IMAGE, [IMAGE, np.full_like(IMAGE, np.nan)])
-    with pytest.raises(InputError, match="convention"):
-        function(IMAGE, [IMAGE, OTHER], convention="other")
+    with pytest.raises(InputError, match="convention must be one of published"):
+        metrics.METRICS[name](IMAGE, [IMAGE, OTHER], convention="other")
 
 
 def test_unknown_feature():
