@@ -20,6 +20,8 @@ __all__ = [
     "as_table",
     "complete",
     "convention_parameter",
+    "insert",
+    "public_names",
 ]
 
 
@@ -98,8 +100,24 @@ def convention_parameter(conventions: Mapping[str, str]) -> str:
     return f"convention : {{{names}}}, optional\n{textwrap.indent(body, '    ')}"
 
 
+def insert(register: dict[str, Any], entry: Any, place: Callable[[Any], int]) -> None:
+    """Add an entry to a register, and keep the entries in the order of their places."""
+    entries = sorted([*register.values(), entry], key=place)
+    register.clear()
+    register.update((entry.name, entry) for entry in entries)
+
+
 def as_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table in reStructuredText; cells must not hold double quotes."""
     lines = [", ".join(f'"{cell}"' for cell in row) for row in (header, *rows)]
     table = f".. csv-table::\n   :header: {lines[0]}\n\n"
     return table + textwrap.indent("\n".join(lines[1:]), "   ")
+
+
+def public_names(namespace: Mapping[str, Any]) -> list[str]:
+    """Return the names of a package, without modules and those with an underscore."""
+    return [
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    ]

@@ -12,6 +12,7 @@ Every metric takes ``(fused, sources)`` with K >= 2 sources, and the keyword
 :data:`METRICS` holds for each what is known about it:
 """
 
+from .._registry import public_names as _public_names
 from ._fidelity import *
 from ._fmi import *
 from ._gradient import *
@@ -22,4 +23,4 @@ from .registry import *
 from .registry import describe as _describe
 
 __doc__ = f"{__doc__}\n{_describe()}\n"
-__all__ = [name for name in dir() if not name.startswith("_") and name != "registry"]
+__all__ = _public_names(vars())

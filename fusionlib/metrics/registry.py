@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .._compute import parallel_map
-from .._registry import CONVENTIONS, as_table, complete
+from .._registry import CONVENTIONS, as_table, complete, insert
 from ..errors import InputError
 from ..validation import check_choice
 from ._common import prepare, takes_images
@@ -170,9 +170,7 @@ def metric(
             function=function,
             **vars(function)["facts"],
         )
-        entries = sorted([*_METRICS.values(), entry], key=_place)
-        _METRICS.clear()
-        _METRICS.update((entry.name, entry) for entry in entries)
+        insert(_METRICS, entry, _place)
         return function
 
     return register
