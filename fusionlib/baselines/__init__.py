@@ -2,8 +2,8 @@
 
 Every method is a function ``f(sources, **parameters)`` that takes registered grey
 images in [0, 1], the infrared one first, and returns the fused image as float64 in
-[0, 1]. :data:`METHODS` holds for each what is known about it; seconds are typical for a
-pair of 270x360 pixels on two cores:
+[0, 1]. :data:`~fusionlib.baselines.registry.METHODS` holds what is known about each;
+seconds are typical for a pair of 270x360 pixels on two cores:
 """
 
 from .._registry import public_names as _public_names

@@ -1,6 +1,6 @@
 """The register of fusion methods.
 
-A method is a function in a module of its own with the decorator :func:`method`, which
+A method is a function in a module of its own with the decorator ``method``, which
 holds all that is known about it. Tables, the command line, the reference and the tests
 that every method has to pass read :data:`METHODS`.
 """

@@ -8,8 +8,8 @@
 (1.0, 'published')
 
 Every metric takes ``(fused, sources)`` with K >= 2 sources, and the keyword
-``convention`` where its value depends on one (see :data:`CONVENTIONS`).
-:data:`METRICS` holds for each what is known about it:
+``convention`` where its value depends on one.
+:data:`~fusionlib.metrics.registry.METRICS` holds what is known about each.
 """
 
 from .._registry import public_names as _public_names

@@ -89,8 +89,8 @@ def meyer_filter() -> NDArray[np.float64]:
     -----
     The trapezoidal rule integrates to rounding error, as H and its first derivatives
     vanish at the end of the interval, and the other end is an axis of symmetry. Taps
-    are computed for n >= 0, mirrored, and rounded to :data:`COEFFICIENT_STEP`: so they
-    are the same on every processor.
+    are computed for n >= 0, mirrored, and rounded to multiples of 2^-40: so they are
+    the same on every processor.
     """
     intervals = 1200  # in the flat part, and in the flank
     x = np.arange(intervals + 1) / intervals

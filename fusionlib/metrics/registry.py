@@ -1,6 +1,6 @@
 """The register of metrics, and computing several of them at once.
 
-A metric is a function in the module of its family with the decorator :func:`metric`,
+A metric is a function in the module of its family with the decorator ``metric``,
 which holds all that is known about it. Tables, the command line, the reference and the
 tests that every metric has to pass read :data:`METRICS`.
 """
@@ -30,7 +30,7 @@ __all__ = [
     "list_metrics",
 ]
 
-#: Families of metrics: their modules, in the order of the tables.
+#: Families of metrics by their modules, in the order of the tables.
 GROUPS = ("gradient", "fmi", "structural", "fidelity", "information", "statistics")
 
 #: The four metrics of the paper's Table I.
@@ -56,7 +56,7 @@ class Metric:
     smallest : int
         Smallest side of an image, in pixels, on which it is defined.
     group : str
-        Its family, one of :data:`GROUPS`.
+        Its family, one of ``GROUPS``.
     conventions : mapping of str to str
         What is computed under each of its conventions; the first is the default.
     reference : str
@@ -88,7 +88,7 @@ class Metric:
         Parameters
         ----------
         convention : str, optional
-            A name in :data:`CONVENTIONS`; by default the first of the metric.
+            A name in ``CONVENTIONS``; by default the first of the metric.
 
         Returns
         -------
@@ -148,7 +148,7 @@ def metric(
     """Register a function as a metric; the arguments are those of :class:`Metric`.
 
     Conventions and smallest size are for :func:`takes_images`, which is applied to the
-    function first. Leave them out if :func:`part_of` has made it.
+    function first. Leave them out if ``part_of`` has made it.
     """
 
     def register(function: Callable[..., float]) -> Callable[..., float]:
@@ -189,7 +189,8 @@ def list_metrics() -> list[Metric]:
 
 
 def describe() -> str:
-    """Return the table of all metrics in reStructuredText, for the reference."""
+    """Return conventions and metrics in reStructuredText, for the reference."""
+    conventions = [f"* ``{name}``: {c.title}." for name, c in CONVENTIONS.items()]
     rows = [
         [
             f":func:`{m.name} <{m.function.__name__}>`",
@@ -199,7 +200,8 @@ def describe() -> str:
         ]
         for m in METRICS.values()
     ]
-    return as_table(["Metric", "What it measures", "Conventions", "Source"], rows)
+    table = as_table(["Metric", "What it measures", "Conventions", "Source"], rows)
+    return "\n".join([*conventions, "", table])
 
 
 class MetricValues(Mapping[str, float]):
@@ -242,7 +244,7 @@ def check_names(names: Sequence[str] | str) -> list[str]:
     Parameters
     ----------
     names : sequence of str, or str
-        Names from :data:`METRICS`.
+        Names of metrics.
 
     Returns
     -------
@@ -277,10 +279,10 @@ def evaluate(
     sources : sequence of array_like, shape (H, W)
         K >= 2 source images, in [0, 1].
     metrics : sequence of str, optional
-        Names from :data:`METRICS`; by default all that have the convention and that
-        the size of the image admits (:attr:`Metric.smallest`).
+        Names from :data:`~fusionlib.metrics.registry.METRICS`; by default all that
+        have the convention and that the size of the image admits.
     convention : str, optional
-        A name in :data:`CONVENTIONS`, for all metrics; by default the first of each
+        A name in ``CONVENTIONS``, for all metrics; by default the first of each
         (``published``).
 
     Returns
