@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from fusionlib import metrics  # noqa: E402
 from fusionlib.cli.options import table  # noqa: E402
-from fusionlib.metrics.fmi import meyer_filter  # noqa: E402
+from fusionlib.metrics import meyer_filter  # noqa: E402
 from tests import metrics_loops as loops  # noqa: E402
 
 SIZE = (576, 768)

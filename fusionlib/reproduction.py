@@ -300,7 +300,7 @@ def _learned(task: Task, sources: Sequence[Any]) -> Any:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file, save_file
 
-    from .baselines.jsr import learn_patch_dictionary
+    from .baselines import learn_patch_dictionary
 
     key = hashlib.sha256(b"".join(source.tobytes() for source in sources)).hexdigest()
     try:

@@ -228,7 +228,7 @@ def test_a_failing_task_is_reported_and_the_rest_done(small_data, tmp_path):
 
 def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path, monkeypatch):
     from fusionlib.baselines import jsr as rule
-    from fusionlib.baselines.jsr import learn_patch_dictionary
+    from fusionlib.baselines import learn_patch_dictionary
 
     first = run_task(Task("jsr", 1, tmp_path))
     assert first["settings"]["dictionary"] == "learned from the pair"
@@ -237,9 +237,7 @@ def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path, monkeypa
     def fail(*_, **__):
         raise AssertionError("learned twice")
 
-    # The name fusionlib.baselines.jsr is the function; this is the module.
-    module = sys.modules["fusionlib.baselines.jsr"]
-    monkeypatch.setattr(module, "learn_patch_dictionary", fail)
+    monkeypatch.setattr("fusionlib.baselines.learn_patch_dictionary", fail)
     second = run_task(Task("jsrsd", 1, tmp_path))
     assert second["values"] != first["values"]
     monkeypatch.undo()

@@ -28,7 +28,7 @@ import scipy.signal
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from fusionlib.baselines.convsr import sparse_maps
+from fusionlib.baselines import sparse_maps
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError

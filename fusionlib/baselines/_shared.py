@@ -10,31 +10,42 @@ import scipy.ndimage
 from ..errors import InputError
 from ..validation import Image, as_sources
 
-__all__ = ["as_pair", "gaussian", "in_range"]
+__all__ = ["choose_largest", "gaussian", "prepare"]
 
 
-def as_pair(sources: Any, method: str) -> tuple[Image, Image]:
-    """Return exactly two registered sources, infrared first.
+def prepare(
+    sources: Any, name: str, *, pair_only: bool = False, smallest: int = 1
+) -> list[Image]:
+    """Check the sources of a method and return them as float64 arrays.
 
     Parameters
     ----------
     sources : sequence of array_like, each of shape (H, W)
-        The infrared and the visible image;
-        see :func:`fusionlib.validation.as_sources`.
-    method : str
-        Name of the method, for the message.
+        The images; see :func:`fusionlib.validation.as_sources`.
+    name : str
+        Name of the method, for messages.
+    pair_only : bool, optional
+        Whether there must be exactly two.
+    smallest : int, optional
+        Smallest side in pixels.
 
     Raises
     ------
     InputError
-        If they are not two valid images of one size.
+        If they are not valid images of one size, too many or too small.
     """
     images = as_sources(sources)
-    if len(images) != 2:
+    if pair_only and len(images) != 2:
         raise InputError(
-            f"sources must hold exactly 2 images for {method}, got {len(images)}"
+            f"sources must hold exactly 2 images for {name}, got {len(images)}"
         )
-    return images[0], images[1]
+    height, width = images[0].shape
+    if min(height, width) < smallest:
+        raise InputError(
+            f"sources must be at least {smallest}x{smallest} pixels for {name}, "
+            f"got {height}x{width}"
+        )
+    return images
 
 
 def gaussian(image: Image, sigma: float, radius: int, mode: str) -> Image:
@@ -55,6 +66,8 @@ def gaussian(image: Image, sigma: float, radius: int, mode: str) -> Image:
     return scipy.ndimage.gaussian_filter(image, sigma, mode=mode, radius=radius)
 
 
-def in_range(image: Image) -> Image:
-    """Clip a fused image to [0, 1]."""
-    return np.clip(image, 0.0, 1.0)
+def choose_largest(planes: list[Image]) -> Image:
+    """Return at each place the value of largest magnitude (the first of equals)."""
+    stack = np.stack(planes)
+    winner = np.abs(stack).argmax(axis=0)
+    return np.take_along_axis(stack, winner[None], axis=0)[0]

@@ -49,7 +49,8 @@ def sparse_codes(
     References
     ----------
     * R. Rubinstein, M. Zibulevsky, M. Elad, "Efficient implementation of the
-      K-SVD algorithm using batch orthogonal matching pursuit", Technion, 2008.
+      K-SVD algorithm using batch orthogonal matching pursuit", Technion CS-2008-08,
+      2008.
     """
     from ._omp import pursue
 
@@ -120,7 +121,7 @@ def ksvd(
     ----------
     * M. Aharon, M. Elad, A. Bruckstein, "K-SVD: an algorithm for designing
       overcomplete dictionaries for sparse representation", IEEE Transactions on
-      Signal Processing, 2006.
+      Signal Processing 54(11), 2006. doi:10.1109/TSP.2006.881199
     """
     atoms = check_positive_int(atoms, "atoms")
     sparsity = check_positive_int(sparsity, "sparsity")

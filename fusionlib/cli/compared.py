@@ -31,15 +31,14 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dictionary",
         metavar="FILE",
-        help="dictionary for convsr, jsr or jsrsd: .mat, .dat (variable D) or "
-        ".safetensors",
+        help="dictionary for a sparse method: .mat, .dat (variable D) or .safetensors",
     )
     group.add_argument(
         "--param",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="a parameter of that method, for instance convention=published; may be "
+        help="a parameter of that method, for instance convention=exact; may be "
         "repeated",
     )
 

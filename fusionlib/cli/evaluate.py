@@ -6,6 +6,7 @@ import argparse
 import math
 from typing import Any
 
+from .._registry import CONVENTIONS
 from ..errors import InputError
 from .options import print_json, print_note, print_text, table
 
@@ -34,10 +35,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--convention",
-        metavar="published|exact",
-        default="published",
-        help="published: what the released evaluation computes (default); exact: the "
-        "same without the effects of rounding",
+        metavar="|".join(CONVENTIONS),
+        default=next(iter(CONVENTIONS)),
+        help="; ".join(f"{name}: {c.title}" for name, c in CONVENTIONS.items())
+        + " (default: %(default)s)",
     )
     parser.add_argument(
         "--luminance",
@@ -60,13 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
             "images must be at least two sources and the fused image, "
             f"got {len(paths)} of them"
         )
-    from ..metrics import CONVENTIONS, METRICS, check_names, evaluate
+    from ..metrics import METRICS, check_names, evaluate
     from ..validation import check_choice, check_same_shape
 
     names = None
     if arguments.metrics is not None:
         names = check_names([name.strip() for name in arguments.metrics.split(",")])
-    check_choice(arguments.convention, "convention", CONVENTIONS)
+    check_choice(arguments.convention, "convention", tuple(CONVENTIONS))
     titles = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths))), "FUSED"]
     images = [
         _read(path, title, arguments.luminance)
@@ -92,13 +93,13 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(f"convention: {arguments.convention}")
         if arguments.luminance:
             print_text("computed on the luminance Y of YCbCr (BT.601, full range)")
-    if names is None and len(values) < len(METRICS):
-        height, width = fused.shape
-        left_out = ", ".join(
-            f"{m.name} ({m.smallest}x{m.smallest})"
-            for m in METRICS.values()
-            if m.name not in values
-        )
+    height, width = fused.shape
+    left_out = ", ".join(
+        f"{m.name} ({m.smallest}x{m.smallest})"
+        for m in METRICS.values()
+        if m.smallest > min(height, width) and m.resolve(arguments.convention)
+    )
+    if names is None and left_out:
         print_note(f"not defined on {height}x{width} pixels: {left_out}")
     return 0
 

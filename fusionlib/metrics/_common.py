@@ -1,21 +1,28 @@
-"""What every metric needs: its checks, the two conventions, the integer grid."""
+"""What every metric needs: checks of the images, and the integer grid."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._registry import CONVENTIONS, complete, convention_parameter
 from ..errors import InputError
 from ..io import to_uint8
 from ..validation import Image, as_image, as_sources, check_choice, check_same_shape
 
-__all__ = ["CONVENTIONS", "GRID", "grid", "levels", "prepare", "snap"]
-
-#: ``published``: what the released evaluation computes. ``exact``: the same
-#: definition, freed from the rounding of floating-point arithmetic.
-CONVENTIONS = ("published", "exact")
+__all__ = [
+    "GRID",
+    "grid",
+    "levels",
+    "part_of",
+    "prepare",
+    "snap",
+    "takes_images",
+]
 
 #: Steps from black to white on the grid of the exact convention: 8-bit values
 #: (multiples of 257 * 1024), 16-bit values (multiples of 1024) and their halves
@@ -24,7 +31,7 @@ GRID = 65535 * 1024
 
 
 def prepare(
-    fused: Any, sources: Any, convention: str, name: str, minimum: int = 1
+    fused: Any, sources: Any, name: str = "metrics", smallest: int = 1
 ) -> tuple[Image, list[Image]]:
     """Check what every metric takes and return it as float64 arrays.
 
@@ -34,37 +41,121 @@ def prepare(
         The fused image, in [0, 1].
     sources : sequence of array_like, shape (H, W)
         K >= 2 source images, in [0, 1].
-    convention : str
-        One of :data:`CONVENTIONS`.
-    name : str
-        The metric, for messages.
-    minimum : int, optional
-        Smallest side, in pixels, on which the metric is defined.
+    name : str, optional
+        What is computed, for messages.
+    smallest : int, optional
+        Smallest side, in pixels, on which it is defined.
 
     Returns
     -------
     fused : numpy.ndarray, shape (H, W)
     sources : list of numpy.ndarray, shape (H, W)
-        With ``convention="exact"``, rounded to the grid (see :func:`snap`).
 
     Raises
     ------
     InputError
-        If one of them is not valid, or smaller than ``minimum``.
+        If one of them is not valid, or smaller than ``smallest``.
     """
-    check_choice(convention, "convention", CONVENTIONS)
     fused = as_image(fused, "fused")
     images = as_sources(sources)
     check_same_shape([fused, images[0]], ["fused", "sources"])
     height, width = fused.shape
-    if min(height, width) < minimum:
+    if min(height, width) < smallest:
         raise InputError(
-            f"fused must be at least {minimum}x{minimum} pixels for {name}, "
+            f"fused must be at least {smallest}x{smallest} pixels for {name}, "
             f"got {height}x{width}"
         )
-    if convention == "exact":
-        return snap(fused), [snap(image) for image in images]
     return fused, images
+
+
+def takes_images(
+    name: str, conventions: str | Mapping[str, str], smallest: int = 1
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Check and convert the images for a function, and complete its docstring.
+
+    Parameters
+    ----------
+    name : str
+        What is computed, for messages.
+    conventions : str or mapping of str to str
+        What is computed under each convention. With a mapping, the function has the
+        keyword ``convention``; a text describes the only one, ``published``.
+    smallest : int, optional
+        Smallest side of an image, in pixels.
+
+    Returns
+    -------
+    callable
+        The decorator. The function gets float64 arrays, in the exact convention
+        rounded to the grid (see :func:`snap`).
+    """
+    known = conventions
+    if isinstance(known, str):
+        known = {next(iter(CONVENTIONS)): known}
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def checked(fused: Any, sources: Any, **options: Any) -> Any:
+            convention = options.get("convention", next(iter(known)))
+            check_choice(convention, "convention", tuple(known))
+            fused, images = prepare(fused, sources, name, smallest)
+            if convention == "exact":
+                fused, images = snap(fused), [snap(image) for image in images]
+            return function(fused, images, **options)
+
+        complete(checked, _shared_sections(known, smallest), like=function)
+        vars(checked)["facts"] = {
+            "conventions": known,
+            "smallest": smallest,
+            "whole": checked,
+            "part": float,
+        }
+        return checked
+
+    return decorate
+
+
+def part_of(whole: Callable[..., Any]) -> Callable[..., Callable[..., float]]:
+    """Make a function of the images from one that reads a value from a result.
+
+    Parameters
+    ----------
+    whole : callable
+        Made by :func:`takes_images`. :func:`~fusionlib.metrics.evaluate` calls it once
+        for all metrics that are read from its result.
+
+    Returns
+    -------
+    callable
+        The decorator, for functions of what ``whole`` returns.
+    """
+    facts: dict[str, Any] = vars(whole)["facts"]
+
+    def decorate(part: Callable[[Any], float]) -> Callable[..., float]:
+        @functools.wraps(part)
+        def read(fused: Any, sources: Any, **options: Any) -> float:
+            return part(whole(fused, sources, **options))
+
+        shared = _shared_sections(facts["conventions"], facts["smallest"])
+        complete(read, shared, like=whole)
+        vars(read)["facts"] = facts | {"part": part}
+        return read
+
+    return decorate
+
+
+def _shared_sections(conventions: Mapping[str, str], smallest: int) -> dict[str, str]:
+    """Return what the docstrings of all functions of the images have in common."""
+    least = f", at least {smallest}x{smallest} pixels" if smallest > 1 else ""
+    parameters = (
+        f"fused : array_like, shape (H, W)\n    The fused image, in [0, 1]{least}.\n"
+        "sources : sequence of array_like, shape (H, W)\n"
+        "    K >= 2 source images, in [0, 1]."
+    )
+    if len(conventions) > 1:
+        parameters += "\n" + convention_parameter(conventions)
+    raises = "InputError\n    If an argument is not valid."
+    return {"Parameters": parameters, "Raises": raises}
 
 
 def grid(image: Image) -> NDArray[np.int64]:

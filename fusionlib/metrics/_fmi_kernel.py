@@ -59,8 +59,19 @@ def _log2(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _marginals(feature, row, column, count, pdf, log_pdf, mean, sd, entropy):  # type: ignore[no-untyped-def]
+def _tables():  # type: ignore[no-untyped-def]
+    """Return empty tables of a block: pdfs, logarithms, means, deviations, entropies.
+
+    Row 9 of the first two stays 0, see `_couple`.
+    """
+    pdf, log_pdf = np.zeros((10, BLOCK)), np.zeros((10, BLOCK))
+    return pdf, log_pdf, np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+
+
+@compiled
+def _marginals(feature, row, column, count, marginal):  # type: ignore[no-untyped-def]
     """Fill pdfs, their logarithms and their moments for ``count`` windows."""
+    pdf, log_pdf, mean, sd, entropy = marginal
     low, lift, total = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for w in range(count):
         low[w] = total[w] = feature[row, column + w]
@@ -122,7 +133,7 @@ def _pearson(f, a, count, c):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _couple(f, a, log_f, log_a, w, upper, mean_f, mean_a, mass, product, log_product):  # type: ignore[no-untyped-def]
+def _couple(w, upper, fused, source, cells):  # type: ignore[no-untyped-def]
     """Walk the staircase of the monotone coupling of the pdfs of window w.
 
     ``upper`` couples both in order, otherwise a is taken from its end. Fills, for 17
@@ -130,6 +141,10 @@ def _couple(f, a, log_f, log_a, w, upper, mean_f, mean_a, mass, product, log_pro
     9 (which is also row -1) of the tables hold zeros, for cells beyond the end,
     where nothing but rounding is left.
     """
+    f, log_f, means_f, _, _ = fused
+    a, log_a, means_a, _, _ = source
+    mass, product, log_product = cells
+    mean_f, mean_a = means_f[w], means_a[w]
     i, j, step = (0, 0, 1) if upper else (0, 8, -1)
     left_f, left_a = f[0, w], a[j, w]
     covariance = 0.0
@@ -165,33 +180,28 @@ def fmi_rows(fused, sources, first, last, out):  # type: ignore[no-untyped-def]
     out : numpy.ndarray, shape (K, H - 2, W - 2), float64
         One map per source; the other rows are left alone.
     """
-    f, log_f = np.zeros((10, BLOCK)), np.zeros((10, BLOCK))
-    a, log_a = np.zeros((10, BLOCK)), np.zeros((10, BLOCK))
-    mean_f, sd_f, entropy_f = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    mean_a, sd_a, entropy_a = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    of_fused, of_source = _tables(), _tables()
+    f, _, _, sd_f, entropy_f = of_fused
+    a, _, _, sd_a, entropy_a = of_source
     mass = np.empty((17, BLOCK))
     product, log_product = np.empty((17, BLOCK)), np.empty((17, BLOCK))
+    cells = mass, product, log_product
     c, phi, log_rest = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     information, same = np.empty(BLOCK), np.empty(BLOCK, np.bool_)
     width = out.shape[2]
     for row in range(first, last):
         for column in range(0, width, BLOCK):
             count = min(BLOCK, width - column)
-            _marginals(fused, row, column, count, f, log_f, mean_f, sd_f, entropy_f)
+            _marginals(fused, row, column, count, of_fused)
             for k in range(out.shape[0]):
                 source = sources[k]
                 if _compare(fused, source, row, column, count, same):
                     out[k, row, column : column + count] = 1.0
                     continue
-                _marginals(
-                    source, row, column, count, a, log_a, mean_a, sd_a, entropy_a
-                )
+                _marginals(source, row, column, count, of_source)
                 _pearson(f, a, count, c)
                 for w in range(count):
-                    covariance = _couple(
-                        f, a, log_f, log_a, w, c[w] >= 0, mean_f[w], mean_a[w],
-                        mass, product, log_product,
-                    )  # fmt: skip
+                    covariance = _couple(w, c[w] >= 0, of_fused, of_source, cells)
                     known = sd_f[w] > SD_MIN and sd_a[w] > SD_MIN and covariance != 0
                     phi[w] = c[w] * sd_f[w] * sd_a[w] / covariance if known else 0.0
                 # Mutual information = marginal entropies - joint entropy. The joint

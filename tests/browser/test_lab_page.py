@@ -23,7 +23,7 @@ from fusionlib.decomposition import decompose
 from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib.fusion import fuse_details, select
 from fusionlib.io import read_image, to_uint8
-from fusionlib.metrics.structural import ssim_map
+from fusionlib.metrics import ssim_map
 from fusionlib.weight_maps import weights_from_activity
 
 from ..missing import missing

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from learning import learn_dictionary
 
-from fusionlib.baselines.convsr import sparse_maps, synthesise
+from fusionlib.baselines import sparse_maps, synthesise
 from fusionlib.errors import InputError
 
 

@@ -1,7 +1,7 @@
 /* Arithmetic of the explorers on 8-bit planes: pure functions, no DOM, no network.
  *
  * Apart from `inflate`, each repeats a function of fusionlib/explorers/_arithmetic.py
- * (or, for nabf, of fusionlib/metrics/gradient.py) operation by operation in double precision, so that
+ * (or, for nabf, of fusionlib/metrics/_gradient.py) operation by operation in double precision, so that
  * the pixels are those of the library. A page may load it as a plain script or
  * import it as a module; both find it as globalThis.__fusionlibArithmetic. A worker
  * is given the text of `make`, because a page opened from a file cannot read scripts.

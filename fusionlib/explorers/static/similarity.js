@@ -1,4 +1,4 @@
-/* SSIM of two images: repeats fusionlib/metrics/structural.py::ssim_map. No DOM. */
+/* SSIM of two images: repeats fusionlib/metrics/_structural.py::ssim_map. No DOM. */
 globalThis.__fusionlibSimilarity = globalThis.__fusionlibSimilarity || (function make() {
   "use strict";
 

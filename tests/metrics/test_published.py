@@ -11,6 +11,7 @@ from PIL import Image
 from fusionlib import metrics
 
 ODD = range(1, 22, 2)
+BOTH = ("published", "exact")
 BASELINE_TOLERANCE = {"CBF": 2e-5, "WLS": 3e-5, "ConvSR": 2e-5}
 
 
@@ -74,8 +75,7 @@ def test_golden_means_of_the_authors_images(pair, authors):
 def test_exact_convention_is_lower(pair, authors):
     """Where rounding no longer finds artifacts in flat areas."""
     values = [
-        [metrics.n_abf(authors(n), pair(n), convention=c) for c in metrics.CONVENTIONS]
-        for n in ODD
+        [metrics.n_abf(authors(n), pair(n), convention=c) for c in BOTH] for n in ODD
     ]
     published, exact = np.mean(values, axis=0)
     assert exact == pytest.approx(0.000893984, abs=1e-8)
@@ -102,8 +102,9 @@ def test_exact_values_do_not_depend_on_rounding(pair, authors):
     def shaken(image):
         return np.clip(image + 1e-15 * rng.randn(*image.shape), 0, 1)
 
-    for name in metrics.METRICS:
-        metric = metrics.METRICS[name]
+    for name, metric in metrics.METRICS.items():
+        if "exact" not in metric.conventions:
+            continue
         before = metric(fused, sources, convention="exact")
         after = metric(shaken(fused), [shaken(s) for s in sources], convention="exact")
         assert after == before, name

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map, thread_budget
 from ..decomposition import decompose
-from ..validation import Image, as_sources, check_positive, check_positive_int
-from ._shared import in_range
+from ..validation import Image, check_positive, check_positive_int
 from .dictionaries import as_dictionary, default_convsr_dictionary
+from .registry import method
 
 __all__ = ["convsr", "sparse_maps", "synthesise"]
 
@@ -94,9 +94,10 @@ def sparse_maps(
     References
     ----------
     * B. Wohlberg, "Efficient algorithms for convolutional sparse
-      representations", IEEE Transactions on Image Processing, 2016.
+      representations", IEEE Transactions on Image Processing 25(1), 2016.
+      doi:10.1109/TIP.2015.2495260
     * B. Wohlberg, "ADMM penalty parameter selection by residual balancing",
-      2017.
+      arXiv:1704.06209, 2017.
     """
     from . import _admm
 
@@ -152,8 +153,9 @@ def synthesise(
     return scipy.fft.irfft2(spectrum.sum(axis=0), s=shape)
 
 
+@method("ConvSR", "Liu, Chen, Ward, Wang", 2016, seconds=7.0, tolerance=0.05)
 def convsr(
-    sources: Any,
+    sources: list[Image],
     *,
     dictionary: Any = None,
     lam: float = 0.01,
@@ -165,8 +167,6 @@ def convsr(
 
     Parameters
     ----------
-    sources : sequence of array_like, each of shape (H, W)
-        K >= 2 images; see :func:`fusionlib.validation.as_sources`.
     dictionary : array_like of shape (h, w, M), or path-like, optional
         The filters, or a file with them, see
         :func:`~fusionlib.baselines.dictionaries.read_dictionary`. By default the
@@ -181,22 +181,12 @@ def convsr(
     iterations : int, optional
         Largest number of iterations of the solver.
 
-    Returns
-    -------
-    numpy.ndarray, shape (H, W), float64
-        The fused image, clipped to [0, 1].
-
-    Raises
-    ------
-    InputError
-        If the sources, the dictionary or a parameter are not valid.
-
     References
     ----------
     * Y. Liu, X. Chen, R. K. Ward, Z. J. Wang, "Image fusion with convolutional
-      sparse representation", IEEE Signal Processing Letters, 2016.
+      sparse representation", IEEE Signal Processing Letters 23(12), 2016.
+      doi:10.1109/LSP.2016.2618776
     """
-    images = as_sources(sources)
     lam = check_positive(lam, "lam")
     radius = check_positive_int(radius, "radius", minimum=0)
     tol = check_positive(tol, "tol")
@@ -205,7 +195,7 @@ def convsr(
         default_convsr_dictionary() if dictionary is None else dictionary,
         (None, None, None),
     )
-    bases, details = zip(*(decompose(image) for image in images), strict=True)
+    bases, details = zip(*(decompose(source) for source in sources), strict=True)
 
     def analyse(detail: Image) -> Maps:
         return sparse_maps(
@@ -220,7 +210,7 @@ def convsr(
     maps = parallel_map(analyse, details)
     chosen = _most_active(maps, radius)
     detail = synthesise(chosen, filters, workers=thread_budget())
-    return in_range(np.mean(bases, axis=0) + detail)
+    return np.mean(bases, axis=0) + detail
 
 
 def _most_active(maps: Sequence[Maps], radius: int) -> Maps:

@@ -4,9 +4,10 @@ References
 ----------
 .. [1] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality
    assessment: from error visibility to structural similarity", IEEE Transactions on
-   Image Processing 13(4), 2004.
+   Image Processing 13(4), 2004. doi:10.1109/TIP.2003.819861
 .. [2] K. Ma, K. Zeng, Z. Wang, "Perceptual quality assessment for multi-exposure
    image fusion", IEEE Transactions on Image Processing 24(11), 2015.
+   doi:10.1109/TIP.2015.2442920
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 
 from .._compute import parallel_map
 from ..validation import Image
-from ._common import prepare
+from ._common import part_of, takes_images
 from ._windows import box, covariances, gaussian
+from .registry import metric
 
-__all__ = ["SCALE_WEIGHTS", "ms_ssim", "ms_ssim_scales", "ssim_a", "ssim_map"]
+__all__ = ["ms_ssim", "ms_ssim_scales", "ssim_a", "ssim_map"]
 
 #: Side and standard deviation of the Gaussian window.
 WINDOW = 11
@@ -60,35 +62,23 @@ def ssim_map(first: Image, second: Image) -> Image:
     return similarity[reach:-reach, reach:-reach]
 
 
-def ssim_a(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@metric(
+    "SSIM_a",
+    r"\mathrm{SSIM}_a",
+    "Mean structural similarity to the sources",
+    range=(-1, 1),
+    conventions="Gaussian window 11x11, sigma 1.5, replicated border, mean of the full "
+    "map, L = 1",
+    reference="Wang, Bovik, Sheikh, Simoncelli 2004; paper, equation (12)",
+)
+def ssim_a(fused: Image, sources: list[Image]) -> float:
     """Return SSIM_a, the mean SSIM of the fused image with each source.
-
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        The value does not depend on rounding: ``exact`` rounds the input to the
-        common grid and then computes the same.
-
-    Returns
-    -------
-    float
-        From -1 to 1; higher is better.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
 
     Notes
     -----
     Equation (12) of the paper: (SSIM(F, I_1) + SSIM(F, I_2)) / 2.
     """
-    fused, images = prepare(fused, sources, convention, "SSIM_a")
-    means = parallel_map(lambda image: ssim_map(fused, image).mean(), images)
+    means = parallel_map(lambda source: ssim_map(fused, source).mean(), sources)
     return float(np.mean(means))
 
 
@@ -102,6 +92,39 @@ def _quadratic(matrix: dict[tuple[int, int], Image], factors: list[Any]) -> Imag
     return np.maximum(total, 0)
 
 
+def _shares_exact(
+    norms: list[Image], joint: Image, separate: Image
+) -> tuple[list[Any], list[Image]]:
+    """Return the factors of the patches, and their norms; flat ones by definition."""
+    # far above rounding, far below one grey level in one pixel
+    norms = [np.where(norm < 1e-3, 0, norm) for norm in norms]
+    safe = np.where(separate > 0, separate, 1)
+    agreement = np.where(separate > 0, joint / safe, 1)
+    power = np.minimum(np.tan(np.pi / 2 * np.clip(agreement, 0, 1 - 1e-15)), 10)
+    raw = [(norm / WINDOW) ** power for norm in norms]
+    total = sum(raw[1:], raw[0])
+    flat = total == 0
+    factors = []
+    for r, norm in zip(raw, norms, strict=True):
+        share = np.where(flat, 1 / len(norms), r / np.where(flat, 1, total))
+        factors.append(np.divide(share, norm, out=np.zeros_like(norm), where=norm > 0))
+    return factors, norms
+
+
+def _shares_published(
+    norms: list[Image], joint: Image, separate: Image
+) -> tuple[list[Any], list[Image]]:
+    """Return the factors of the patches, and their norms, with the small constants."""
+    eps = np.finfo(float).eps
+    agreement = (joint + eps) / (separate + eps)
+    agreement = np.where(agreement > 1, 1 - eps, agreement)
+    power = np.minimum(np.tan(np.pi / 2 * agreement), 10)
+    norms = [norm + 0.001 for norm in norms]
+    raw = [(norm / WINDOW) ** power + eps for norm in norms]
+    total = sum(raw[1:], raw[0])
+    return [r / total / norm for r, norm in zip(raw, norms, strict=True)], norms
+
+
 def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
     """Return the MEF-SSIM map of one scale; intensities in 0..255, any offset.
 
@@ -113,35 +136,10 @@ def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
     flat = covariances(images, box(WINDOW))
     norms = [np.sqrt(area * np.maximum(flat[k, k], 0)) for k in range(count)]
     joint = np.sqrt(area * _quadratic(flat, [1.0] * count))
-    separate = sum(norms[1:], norms[0])
-    if exact:
-        # far above rounding, far below one grey level in one pixel
-        norms = [np.where(norm < 1e-3, 0, norm) for norm in norms]
-        safe = np.where(separate > 0, separate, 1)
-        agreement = np.where(separate > 0, joint / safe, 1)
-        power = np.minimum(np.tan(np.pi / 2 * np.clip(agreement, 0, 1 - 1e-15)), 10)
-        strengths = norms
-        raw = [(norm / WINDOW) ** power for norm in norms]
-        raw_sum = sum(raw[1:], raw[0])
-        empty = raw_sum == 0
-        shares = [
-            np.where(empty, 1 / count, r / np.where(empty, 1, raw_sum)) for r in raw
-        ]
-        factors = [
-            np.divide(share, norm, out=np.zeros_like(norm), where=norm > 0)
-            for share, norm in zip(shares, norms, strict=True)
-        ]
-    else:
-        eps = np.finfo(float).eps
-        agreement = (joint + eps) / (separate + eps)
-        agreement = np.where(agreement > 1, 1 - eps, agreement)
-        power = np.minimum(np.tan(np.pi / 2 * agreement), 10)
-        strengths = [norm + 0.001 for norm in norms]
-        raw = [(strength / WINDOW) ** power + eps for strength in strengths]
-        raw_sum = sum(raw[1:], raw[0])
-        factors = [r / raw_sum / s for r, s in zip(raw, strengths, strict=True)]
+    shares = _shares_exact if exact else _shares_published
+    factors, norms = shares(norms, joint, sum(norms[1:], norms[0]))
     length = np.sqrt(area * _quadratic(flat, factors))
-    largest = np.maximum.reduce(strengths)
+    largest = np.maximum.reduce(norms)
     gain = np.divide(largest, length, out=np.ones_like(length), where=length > 0)
 
     curved = covariances([*images, fused], gaussian(WINDOW, SIGMA))
@@ -161,66 +159,52 @@ def _halve(image: Image) -> Image:
     return (upper + lower) / 4
 
 
+@takes_images(
+    "MS_SSIM",
+    {
+        "published": "three scales, 11x11 windows, 0..255, with the small constants of "
+        "the released tool (0.001 on 0..255 to each contrast)",
+        "exact": "as published, without the small constants: 1 for equal images",
+    },
+    smallest=4 * WINDOW,
+)
 def ms_ssim_scales(
-    fused: Any, sources: Any, *, convention: str = "published"
+    fused: Image, sources: list[Image], *, convention: str = "published"
 ) -> tuple[float, float, float]:
     """Return the mean MEF-SSIM of each scale, the finest first.
-
-    Parameters
-    ----------
-    fused, sources, convention
-        As for :func:`ms_ssim`.
 
     Returns
     -------
     tuple of 3 floats
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
     """
-    fused, images = prepare(fused, sources, convention, "MS_SSIM", 4 * WINDOW)
     # Nothing here depends on the mean, and a smaller one keeps more digits.
     fused = 255 * fused - 127.5
-    images = [255 * image - 127.5 for image in images]
+    sources = [255 * source - 127.5 for source in sources]
     values = []
     for _ in SCALE_WEIGHTS:
-        values.append(float(_scale_map(fused, images, convention == "exact").mean()))
-        fused, images = _halve(fused), [_halve(image) for image in images]
+        values.append(float(_scale_map(fused, sources, convention == "exact").mean()))
+        fused, sources = _halve(fused), [_halve(source) for source in sources]
     return values[0], values[1], values[2]
 
 
-def ms_ssim(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@metric(
+    "MS_SSIM",
+    r"\mathrm{MS\text{-}SSIM}",
+    "Multi-scale structural similarity, multi-exposure-fusion form",
+    range=(0, 1),
+    reference="Ma, Zeng, Wang 2015",
+)
+@part_of(ms_ssim_scales)
+def ms_ssim(scales: tuple[float, float, float]) -> float:
     """Return MS-SSIM in its multi-exposure-fusion form.
 
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1], at least 44x44.
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        ``published`` adds the small constants of the released tool (0.001 on 0..255
-        to each contrast), so equal images score a little below 1; ``exact`` leaves
-        them out and treats flat patches by definition.
-
-    Returns
-    -------
-    float
-        From 0 to 1; higher is better. A scale with a negative mean counts as 0.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
+    A scale with a negative mean counts as 0.
 
     Notes
     -----
     Contrast and structure only: luminance does not enter. The image is halved by
     2x2 means, so on sizes that 4 does not divide the value can change under flips.
     """
-    scales = ms_ssim_scales(fused, sources, convention=convention)
     product = 1.0
     for value, weight in zip(scales, SCALE_WEIGHTS, strict=True):
         product *= max(value, 0.0) ** weight

@@ -1,19 +1,20 @@
 """Edge preservation: Q_abf, L_abf and N_abf.
 
-All three come from one comparison of gradients (Xydeas and Petrovic [1]_; the
-artifact measure as modified by Shreyamsha Kumar [2]_). At each pixel the fused
-image keeps the edge of source k to the degree :math:`Q^{kF} \\in (0, 1)`, and the
-loss :math:`1 - Q^{kF}` counts as artifact where the fused gradient is larger than
-that of every source, as loss elsewhere. So ``Q_abf + L_abf + N_abf = 1``.
+All three come from one comparison of gradients, after Xydeas and Petrovic [1]_ in the
+variant of Shreyamsha Kumar [2]_, which has other constants and a square root. At each
+pixel the fused image keeps the edge of source k to the degree
+:math:`Q^{kF} \\in (0, 1)`, and the loss :math:`1 - Q^{kF}` counts as artifact where the
+fused gradient is larger than that of every source, as loss elsewhere. So
+``Q_abf + L_abf + N_abf = 1``.
 
 References
 ----------
 .. [1] C. S. Xydeas, V. Petrovic, "Objective image fusion performance measure",
-   Electronics Letters 36(4), 2000; V. Petrovic, C. Xydeas, "Objective image fusion
-   performance characterisation", ICCV 2005.
+   Electronics Letters 36(4), 2000, doi:10.1049/el:20000267; V. Petrovic, C. Xydeas,
+   "Objective image fusion performance characterisation", ICCV 2005.
 .. [2] B. K. Shreyamsha Kumar, "Multifocus and multispectral image fusion based on
    pixel significance using discrete cosine harmonic wavelet transform", Signal,
-   Image and Video Processing 7, 2013.
+   Image and Video Processing 7, 2013. doi:10.1007/s11760-012-0361-x
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..validation import Image
-from ._common import GRID, grid, prepare
+from ._common import GRID, grid, part_of, takes_images
+from .registry import metric
 
-__all__ = ["EdgePreservation", "edge_preservation", "l_abf", "n_abf", "q_abf", "sobel"]
+__all__ = ["EdgePreservation", "edge_preservation", "l_abf", "n_abf", "q_abf"]
+
+_REFERENCE = "Shreyamsha Kumar 2013, after Xydeas, Petrovic 2000"
 
 #: Strength from which an edge weighs by its strength (never reached in [0, 1]).
 STRONG_EDGE = 2.0
@@ -122,31 +126,23 @@ def _preservation(
     return np.sqrt(by_strength * by_angle)
 
 
+@takes_images(
+    "Q_abf, L_abf and N_abf",
+    {
+        "published": "[0, 1] images, Sobel / 8 summed column by column in floating "
+        "point, mirror border, equal weights: as in Table II of the paper",
+        "exact": "as published, with the gradients computed and compared as integers: "
+        "equal gradients are equal, and flips do not change the values",
+    },
+)
 def edge_preservation(
-    fused: Any, sources: Any, *, convention: str = "published"
+    fused: Image, sources: list[Image], *, convention: str = "published"
 ) -> EdgePreservation:
     """Compute Q_abf, L_abf and N_abf together, with their maps.
-
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        ``published`` computes the gradients in floating point in the order of the
-        released evaluation, which reproduces Table II of the paper. ``exact``
-        computes and compares them as integers: equal gradients are then equal, and
-        the values do not change under flips.
 
     Returns
     -------
     EdgePreservation
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
 
     Notes
     -----
@@ -166,9 +162,8 @@ def edge_preservation(
     >>> round(result.q_abf + result.l_abf + result.n_abf, 12)
     1.0
     """
-    fused, images = prepare(fused, sources, convention, "Q_abf, L_abf and N_abf")
     planes = parallel_map(
-        lambda image: _strength_angle(image, convention), [fused, *images]
+        lambda image: _strength_angle(image, convention), [fused, *sources]
     )
     fused_strength, fused_angle, fused_key = planes[0]
     qualities = parallel_map(
@@ -197,69 +192,42 @@ def edge_preservation(
     )
 
 
-def n_abf(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@metric(
+    "N_abf",
+    r"N_{abf}",
+    "Artifacts: edges that no source has",
+    range=(0, 1),
+    direction="lower",
+    reference=_REFERENCE,
+)
+@part_of(edge_preservation)
+def n_abf(edges: EdgePreservation) -> float:
     """Return N_abf, the share of edge information that fusion has added.
 
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1]. It comes first: with the arguments in another
-        order the metric ranks methods the other way round.
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        See :func:`edge_preservation`.
-
-    Returns
-    -------
-    float
-        From 0 to 1; lower is better.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
+    Notes
+    -----
+    The fused image comes first: with the arguments in another order the metric ranks
+    methods the other way round.
     """
-    return edge_preservation(fused, sources, convention=convention).n_abf
+    return edges.n_abf
 
 
-def q_abf(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return Q_abf, the share of edge information that is preserved.
-
-    Parameters
-    ----------
-    fused, sources, convention
-        As for :func:`n_abf`.
-
-    Returns
-    -------
-    float
-        From 0 to 1; higher is better.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
-    """
-    return edge_preservation(fused, sources, convention=convention).q_abf
+@metric("Q_abf", r"Q_{abf}", "Edges preserved", range=(0, 1), reference=_REFERENCE)
+@part_of(edge_preservation)
+def q_abf(edges: EdgePreservation) -> float:
+    """Return Q_abf, the share of edge information that is preserved."""
+    return edges.q_abf
 
 
-def l_abf(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return L_abf, the share of edge information that fusion has lost.
-
-    Parameters
-    ----------
-    fused, sources, convention
-        As for :func:`n_abf`.
-
-    Returns
-    -------
-    float
-        From 0 to 1; lower is better.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
-    """
-    return edge_preservation(fused, sources, convention=convention).l_abf
+@metric(
+    "L_abf",
+    r"L_{abf}",
+    "Edges lost",
+    range=(0, 1),
+    direction="lower",
+    reference=_REFERENCE,
+)
+@part_of(edge_preservation)
+def l_abf(edges: EdgePreservation) -> float:
+    """Return L_abf, the share of edge information that fusion has lost."""
+    return edges.l_abf

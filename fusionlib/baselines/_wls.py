@@ -17,16 +17,15 @@ two pixels, so the least squares problem is solved by one division per pixel.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.ndimage
 
 from ..io import to_uint8
 from ..validation import Image, check_positive, check_positive_int
-from ._shared import as_pair, gaussian, in_range
+from ._shared import gaussian
+from .registry import method
 
-__all__ = ["guided_filter", "histogram_contrast", "refine", "rolling_guidance", "wls"]
+__all__ = ["wls"]
 
 #: Radii of the three rolling guidance filters in pixels.
 RADII = (2, 4, 8)
@@ -52,7 +51,8 @@ def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
 
     References
     ----------
-    * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI, 2013.
+    * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI 35(6), 2013.
+      doi:10.1109/TPAMI.2012.213
     """
 
     def box(values: Image) -> Image:
@@ -91,6 +91,7 @@ def rolling_guidance(
     References
     ----------
     * Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
+      doi:10.1007/978-3-319-10578-9_53
     """
     result = gaussian(image, radius, 3 * radius, "nearest")
     for _ in range(iterations):
@@ -140,16 +141,20 @@ def refine(blend: Image, infrared: Image, visible: Image, lam: float) -> Image:
     return (blend + pull * infrared) / (1 + pull)
 
 
+@method("WLS", "Ma, Zhou, Wang, Zong", 2017, seconds=0.15, pair_only=True)
 def wls(
-    sources: Any, *, sigma_r: float = 0.05, lam: float = 0.01, iterations: int = 4
+    sources: list[Image],
+    *,
+    sigma_r: float = 0.05,
+    lam: float = 0.01,
+    iterations: int = 4,
 ) -> Image:
     """Fuse an infrared and a visible image by saliency and weighted least squares.
 
+    The method is not symmetric in the two.
+
     Parameters
     ----------
-    sources : sequence of two array_like, each of shape (H, W)
-        Infrared and visible image, in this order: the method is not symmetric. See
-        :func:`fusionlib.validation.as_sources`.
     sigma_r : float, optional
         Contrast that the rolling guidance filter keeps, above 0.
     lam : float, optional
@@ -157,21 +162,11 @@ def wls(
     iterations : int, optional
         Guided filters per level, at least 1.
 
-    Returns
-    -------
-    numpy.ndarray, shape (H, W), float64
-        The fused image, clipped to [0, 1].
-
-    Raises
-    ------
-    InputError
-        If the sources or a parameter are not valid.
-
     References
     ----------
     * J. Ma, Z. Zhou, B. Wang, H. Zong, "Infrared and visible image fusion based
       on visual saliency map and weighted least square optimization", Infrared
-      Physics & Technology, 2017.
+      Physics & Technology 82, 2017. doi:10.1016/j.infrared.2017.02.005
 
     Examples
     --------
@@ -180,7 +175,7 @@ def wls(
     >>> bool(np.allclose(wls([image, image]), image, atol=1e-12))
     True
     """
-    infrared, visible = as_pair(sources, "wls")
+    infrared, visible = sources
     sigma_r = check_positive(sigma_r, "sigma_r")
     lam = check_positive(lam, "lam")
     iterations = check_positive_int(iterations, "iterations")
@@ -204,4 +199,4 @@ def wls(
             mask = gaussian(mask, SIGMA, 3 * SIGMA, "reflect")
         blend = mask * detail_2 + (1 - mask) * detail_1
         fused += refine(blend, detail_1, detail_2, lam) if level > 0 else blend
-    return in_range(fused)
+    return fused

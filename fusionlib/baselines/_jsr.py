@@ -12,8 +12,8 @@ which separates what the sources share from what each has alone. The fused patch
 :math:`D (s_C / \\sqrt2 + w_1 s_1 + w_2 s_2)`; the methods differ in the weights.
 At each pixel the patches that overlap there are averaged.
 
-The released evaluation does two things differently, and ``convention="published"``
-does them too. JSR leaves out the division by :math:`\\sqrt2`, so that what the sources
+The released programs do two things differently, and so does the convention
+``published``. JSR leaves out the division by :math:`\\sqrt2`, so that what the sources
 share comes out 1.41 times too bright. Both methods average each patch, in raster
 order, with what is there already, zero in the beginning: the last patches count
 most, and corners are too dark.
@@ -27,13 +27,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..validation import Image, check_choice, check_positive_int
-from ._shared import as_pair, in_range
+from ..validation import Image, check_positive_int
+from ._shared import prepare
 from .dictionaries import as_dictionary
+from .registry import method
 from .sparse_coding import decode, ksvd, sparse_codes
 
-__all__ = ["CONVENTIONS", "jsr", "jsrsd", "learn_patch_dictionary"]
+__all__ = ["jsr", "jsrsd", "learn_patch_dictionary"]
 
 Array = NDArray[Any]
 
@@ -42,9 +42,6 @@ SIDE = 7
 
 #: Atoms of a learned dictionary.
 ATOMS = 256
-
-#: ``exact`` is the method; ``published`` is what the released evaluation computes.
-CONVENTIONS = ("exact", "published")
 
 
 def _patches(image: Image, step: int = 1) -> Array:
@@ -80,21 +77,11 @@ def learn_patch_dictionary(
     InputError
         If the sources or a parameter are not valid.
     """
-    images = _large_enough(as_pair(sources, "jsr"))
+    images = prepare(sources, "patches", pair_only=True, smallest=SIDE)
     signals = np.concatenate([_patches(image, step=3) for image in images])
     return ksvd(
         signals, atoms=atoms, sparsity=sparsity, iterations=iterations, seed=seed
     )
-
-
-def _large_enough(images: tuple[Image, Image]) -> tuple[Image, Image]:
-    height, width = images[0].shape
-    if min(height, width) < SIDE:
-        raise InputError(
-            f"sources must be at least {SIDE}x{SIDE} pixels for patches, "
-            f"got {height}x{width}"
-        )
-    return images
 
 
 def _weights(strength: Array) -> Array:
@@ -122,7 +109,7 @@ def _join(patches: Array, shape: tuple[int, int], convention: str) -> Image:
 
 
 def _fuse(
-    sources: Any,
+    images: list[Image],
     dictionary: Any,
     sparsity: int,
     convention: str,
@@ -130,9 +117,7 @@ def _fuse(
     local_share: float,
 ) -> Image:
     """Fuse by joint sparse representation; the two methods differ in one share."""
-    images = _large_enough(as_pair(sources, "jsr and jsrsd"))
     sparsity = check_positive_int(sparsity, "sparsity")
-    check_choice(convention, "convention", CONVENTIONS)
     seed = check_positive_int(seed, "seed", minimum=0)
     if dictionary is None:
         if max(image.max() for image in images) == 0:
@@ -164,7 +149,7 @@ def _fuse(
     patches = decode(np.where(index >= 0, index % number, -1), value, atoms)
     # Back from column by column: the last axis of a patch is the row index.
     patches = patches.reshape(*grid, SIDE, SIDE).swapaxes(2, 3)
-    return in_range(_join(patches, images[0].shape, convention))
+    return _join(patches, images[0].shape, convention)
 
 
 def _with_local(
@@ -193,12 +178,26 @@ def _with_local(
     return np.where(inside.ravel(), mixed, strength)
 
 
+@method(
+    "JSR",
+    "Zhang, Fu, Li, Zou",
+    2013,
+    seconds=12.0,
+    pair_only=True,
+    smallest=SIDE,
+    tolerance=0.01,
+    conventions={
+        "published": "what is shared is not divided by sqrt 2, and patches are "
+        "averaged one after the other",
+        "exact": "the method, with the mean of all patches at a pixel",
+    },
+)
 def jsr(
-    sources: Any,
+    sources: list[Image],
     *,
     dictionary: Any = None,
     sparsity: int = 16,
-    convention: str = "exact",
+    convention: str = "published",
     seed: int = 0,
 ) -> Image:
     """Fuse two images by joint sparse representation.
@@ -208,45 +207,43 @@ def jsr(
 
     Parameters
     ----------
-    sources : sequence of two array_like, each of shape (H, W)
-        Infrared and visible image, at least 7 pixels a side; see
-        :func:`fusionlib.validation.as_sources`.
     dictionary : array_like of shape (49, N), or path-like, optional
         Atoms in the columns, 7x7 patches read column by column, or a file with
         them, see :func:`~fusionlib.baselines.dictionaries.read_dictionary`. By
         default 256 atoms are learned from the sources.
     sparsity : int, optional
         Atoms per patch, at least 1.
-    convention : str, optional
-        ``exact``, or ``published`` for what the released evaluation computes; see
-        the description of this module.
     seed : int, optional
         Seed of the learning, at least 0.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W), float64
-        The fused image, clipped to [0, 1].
-
-    Raises
-    ------
-    InputError
-        If the sources, the dictionary or a parameter are not valid.
 
     References
     ----------
     * Q. Zhang, Y. Fu, H. Li, J. Zou, "Dictionary learning method for joint
-      sparse representation-based image fusion", Optical Engineering, 2013.
+      sparse representation-based image fusion", Optical Engineering 52(5), 2013.
+      doi:10.1117/1.OE.52.5.057006
     """
     return _fuse(sources, dictionary, sparsity, convention, seed, local_share=0.0)
 
 
+@method(
+    "JSRSD",
+    "Liu, Qi, Ding",
+    2017,
+    seconds=12.0,
+    pair_only=True,
+    smallest=SIDE,
+    tolerance=0.01,
+    conventions={
+        "published": "patches are averaged one after the other",
+        "exact": "the method, with the mean of all patches at a pixel",
+    },
+)
 def jsrsd(
-    sources: Any,
+    sources: list[Image],
     *,
     dictionary: Any = None,
     sparsity: int = 16,
-    convention: str = "exact",
+    convention: str = "published",
     seed: int = 0,
 ) -> Image:
     """Fuse two images by joint sparse representation with saliency detection.
@@ -257,32 +254,17 @@ def jsrsd(
 
     Parameters
     ----------
-    sources : sequence of two array_like, each of shape (H, W)
-        Infrared and visible image, at least 7 pixels a side; see
-        :func:`fusionlib.validation.as_sources`.
     dictionary : array_like of shape (49, N), or path-like, optional
         As for :func:`jsr`.
     sparsity : int, optional
         Atoms per patch, at least 1.
-    convention : str, optional
-        As for :func:`jsr`; here only the averaging differs.
     seed : int, optional
         Seed of the learning, at least 0.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W), float64
-        The fused image, clipped to [0, 1].
-
-    Raises
-    ------
-    InputError
-        If the sources, the dictionary or a parameter are not valid.
 
     References
     ----------
     * C. H. Liu, Y. Qi, W. R. Ding, "Infrared and visible image fusion method
-      based on saliency detection in sparse domain", Infrared Physics & Technology,
-      2017.
+      based on saliency detection in sparse domain", Infrared Physics & Technology
+      83, 2017.
     """
     return _fuse(sources, dictionary, sparsity, convention, seed, local_share=0.4)

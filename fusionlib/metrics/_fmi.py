@@ -22,13 +22,15 @@ References
 ----------
 .. [1] M. Haghighat, A. Aghagolzadeh, H. Seyedarabi, "A non-reference image fusion
    metric based on mutual information of image features", Computers & Electrical
-   Engineering 37(5), 2011.
+   Engineering 37(5), 2011. doi:10.1016/j.compeleceng.2011.07.012
 .. [2] M. Haghighat, M. A. Razian, "Fast-FMI: non-reference image fusion metric",
-   AICT 2014.
+   AICT 2014. doi:10.1109/ICAICT.2014.7036000
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -38,12 +40,11 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..validation import Image, check_choice
-from ._common import grid, prepare
-from .gradient import sobel
+from ._common import grid, takes_images
+from ._gradient import sobel
+from .registry import metric
 
 __all__ = [
-    "FEATURES",
-    "features",
     "fmi",
     "fmi_dct",
     "fmi_edge",
@@ -88,8 +89,8 @@ def meyer_filter() -> NDArray[np.float64]:
     -----
     The trapezoidal rule integrates to rounding error, as H and its first derivatives
     vanish at the end of the interval, and the other end is an axis of symmetry. Taps
-    are computed for n >= 0, mirrored, and rounded to :data:`COEFFICIENT_STEP`: so they
-    are the same on every processor.
+    are computed for n >= 0, mirrored, and rounded to multiples of 2^-40: so they are
+    the same on every processor.
     """
     intervals = 1200  # in the flat part, and in the flank
     x = np.arange(intervals + 1) / intervals
@@ -144,14 +145,8 @@ def features(image: Image, feature: str, *, convention: str = "published") -> Im
     ----------
     image : numpy.ndarray, shape (H, W)
         Intensities in [0, 1].
-    feature : {"pixel", "gradient", "edge", "dct", "wavelet"}
-        The intensities; their central difference along rows; a thin Sobel edge map
-        (0 or 1); the orthonormal 2-D DCT; the four subbands of a one-level
-        transform with :func:`meyer_filter` and symmetric extension, tiled.
-    convention : {"published", "exact"}, optional
-        ``exact`` computes gradient and edges in integers, and rounds transform
-        coefficients to :data:`COEFFICIENT_STEP`, so that flat areas are flat and
-        equal windows are equal.
+    feature, convention : str
+        See :func:`fmi_map`.
 
     Returns
     -------
@@ -187,77 +182,83 @@ def features(image: Image, feature: str, *, convention: str = "published") -> Im
     return coefficients
 
 
-def _window_values(fused: Image, sources: list[Image]) -> Image:
-    """Return the FMI of every window with every source, rows in parallel."""
+def _window_values(
+    fused: Image, sources: list[Image], feature: str, convention: str
+) -> Image:
+    """Return the FMI of each 3x3 window, averaged over sources; rows in parallel."""
     from ._fmi_kernel import fmi_rows
 
-    fused, stack = np.ascontiguousarray(fused), np.stack(sources)
-    height, width = fused.shape
-    out = np.empty((len(sources), height - 2, width - 2))
-    starts = range(0, height - 2, _ROWS_PER_TASK)
-    parallel_map(
-        lambda r: fmi_rows(fused, stack, r, min(r + _ROWS_PER_TASK, height - 2), out),
-        starts,
+    planes = parallel_map(
+        lambda image: features(image, feature, convention=convention), [fused, *sources]
     )
-    return out
+    plane, stack = np.ascontiguousarray(planes[0]), np.stack(planes[1:])
+    rows = plane.shape[0] - 2
+    out = np.empty((len(stack), rows, plane.shape[1] - 2))
+    parallel_map(
+        lambda r: fmi_rows(plane, stack, r, min(r + _ROWS_PER_TASK, rows), out),
+        range(0, rows, _ROWS_PER_TASK),
+    )
+    return out.mean(axis=0)
 
 
+_takes_images = takes_images(
+    "FMI",
+    {
+        "published": "features in floating point",
+        "exact": "gradient and edges in integers, coefficients of transforms rounded "
+        "to multiples of 2^-40 and not rescaled, so that flat areas are flat and equal "
+        "windows are equal",
+    },
+    smallest=3,
+)
+
+
+@_takes_images
 def fmi_map(
-    fused: Any, sources: Any, *, feature: str = "pixel", convention: str = "published"
+    fused: Image,
+    sources: list[Image],
+    *,
+    feature: str = "pixel",
+    convention: str = "published",
 ) -> Image:
     """Return the FMI of each 3x3 window, averaged over the sources.
 
     Parameters
     ----------
-    fused, sources, feature, convention
-        As for :func:`fmi`.
+    feature : {"pixel", "gradient", "edge", "dct", "wavelet"}, optional
+        The intensities; their central difference along rows; a thin Sobel edge map
+        (0 or 1); the orthonormal 2-D DCT; the four subbands of a one-level transform
+        with :func:`meyer_filter` and symmetric extension, tiled.
 
     Returns
     -------
     numpy.ndarray, shape (h - 2, w - 2)
         One value per window of the feature image, which is of shape (h, w).
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
     """
     check_choice(feature, "feature", FEATURES)
-    fused, images = prepare(fused, sources, convention, f"FMI ({feature})", 3)
-    planes = parallel_map(
-        lambda image: features(image, feature, convention=convention), [fused, *images]
-    )
-    return _window_values(planes[0], planes[1:]).mean(axis=0)
+    return _window_values(fused, sources, feature, convention)
 
 
+@_takes_images
 def fmi(
-    fused: Any, sources: Any, *, feature: str = "pixel", convention: str = "published"
+    fused: Image,
+    sources: list[Image],
+    *,
+    feature: str = "pixel",
+    convention: str = "published",
 ) -> float:
     """Return the feature mutual information of a fused image with its sources.
 
     Parameters
     ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1], at least 3x3.
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
     feature : {"pixel", "gradient", "edge", "dct", "wavelet"}, optional
-        Intensities; their central difference along rows; a thin Sobel edge map; the
-        2-D DCT; or the subbands of a one-level Meyer wavelet transform.
-    convention : {"published", "exact"}, optional
-        ``exact`` computes gradient and edges in integers, and rounds coefficients
-        of transforms, so that equal windows are equal.
+        See :func:`fmi_map`.
 
     Returns
     -------
     float
         1 if all are equal; higher is better. The model of the joint distribution
         can leave the range of a probability, so values slightly below 0 occur.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
 
     Notes
     -----
@@ -272,29 +273,81 @@ def fmi(
     >>> fmi(image, [image, image])
     1.0
     """
-    return float(fmi_map(fused, sources, feature=feature, convention=convention).mean())
+    check_choice(feature, "feature", FEATURES)
+    return float(_window_values(fused, sources, feature, convention).mean())
 
 
-def fmi_pixel(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return FMI on the intensities; see :func:`fmi`."""
-    return fmi(fused, sources, feature="pixel", convention=convention)
+def _fmi_metric(
+    name: str, title: str, published: str, exact: str
+) -> Callable[..., Callable[..., float]]:
+    """Register FMI on one feature; what all have in common."""
+    return metric(
+        f"FMI_{name}",
+        rf"\mathrm{{FMI}}_{{{name}}}",
+        f"Feature mutual information of {title}",
+        range=(-math.inf, 1),
+        smallest=3,
+        conventions={
+            "published": f"{published}, 3x3 windows read column by column",
+            "exact": f"as published, with {exact}",
+        },
+        reference="Haghighat, Aghagolzadeh, Seyedarabi 2011; Haghighat, Razian 2014",
+    )
 
 
-def fmi_gradient(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return FMI on the horizontal gradient; see :func:`fmi`."""
-    return fmi(fused, sources, feature="gradient", convention=convention)
-
-
-def fmi_edge(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return FMI on Sobel edges; see :func:`fmi`."""
-    return fmi(fused, sources, feature="edge", convention=convention)
-
-
-def fmi_dct(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@_fmi_metric(
+    "dct",
+    "DCT coefficients",
+    "orthonormal 2-D DCT of [0, 1] images",
+    "coefficients rounded to multiples of 2^-40",
+)
+def fmi_dct(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
     """Return FMI_dct of the paper, on DCT coefficients; see :func:`fmi`."""
-    return fmi(fused, sources, feature="dct", convention=convention)
+    return float(_window_values(fused, sources, "dct", convention).mean())
 
 
-def fmi_w(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@_fmi_metric(
+    "w",
+    "wavelet coefficients",
+    "one-level DWT with the 102-tap discrete Meyer filter, symmetric extension, tiled "
+    "subbands rescaled to [0, 1]",
+    "coefficients rounded to multiples of 2^-40 and not rescaled",
+)
+def fmi_w(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
     """Return FMI_w of the paper, on Meyer wavelet subbands; see :func:`fmi`."""
-    return fmi(fused, sources, feature="wavelet", convention=convention)
+    return float(_window_values(fused, sources, "wavelet", convention).mean())
+
+
+@_fmi_metric("pixel", "intensities", "intensities", "intensities on the integer grid")
+def fmi_pixel(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return FMI on the intensities; see :func:`fmi`."""
+    return float(_window_values(fused, sources, "pixel", convention).mean())
+
+
+@_fmi_metric(
+    "gradient", "gradients", "central difference along rows", "differences of integers"
+)
+def fmi_gradient(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return FMI on the horizontal gradient; see :func:`fmi`."""
+    return float(_window_values(fused, sources, "gradient", convention).mean())
+
+
+@_fmi_metric(
+    "edge",
+    "edge maps",
+    "thin Sobel edges above twice the root mean square strength",
+    "edges found in integers",
+)
+def fmi_edge(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return FMI on Sobel edges; see :func:`fmi`."""
+    return float(_window_values(fused, sources, "edge", convention).mean())

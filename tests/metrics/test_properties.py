@@ -18,9 +18,6 @@ few = settings(
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
 )
 
-SMALL = [name for name, metric in metrics.METRICS.items() if metric.smallest <= 3]
-FAST = [name for name in SMALL if name != "FMI_w"]
-
 
 @st.composite
 def stacks(draw):
@@ -45,7 +42,7 @@ def tile(images, size=48):
 
 
 @few
-@given(stacks(), st.sampled_from(metrics.CONVENTIONS))
+@given(stacks(), st.sampled_from(list(metrics.CONVENTIONS)))
 def test_never_nan_and_in_range(stack, convention):
     fused, sources = stack
     large = tile([fused, *sources])
@@ -56,11 +53,13 @@ def test_never_nan_and_in_range(stack, convention):
             scale = len(sources) / 2 if name in ("MI", "NMI", "SCD") else 1
             assert not math.isnan(value), name
             assert low * scale - 1e-9 <= value <= high * scale + 1e-9, name
-    assert set(values) == set(metrics.METRICS)
+    assert set(values) == {
+        n for n, m in metrics.METRICS.items() if m.resolve(convention) is not None
+    }
 
 
 @few
-@given(stacks(), st.sampled_from(metrics.CONVENTIONS))
+@given(stacks(), st.sampled_from(list(metrics.CONVENTIONS)))
 def test_symmetric_in_the_sources(stack, convention):
     fused, sources = stack
     fused, *sources = tile([fused, *sources])
@@ -81,18 +80,18 @@ MOVES = {
 
 #: Metrics without a preferred direction, and the conventions in which they have none.
 INVARIANT = {
-    "SSIM_a": metrics.CONVENTIONS,
+    "SSIM_a": ("published",),
     "N_abf": ("exact",),
     "Q_abf": ("exact",),
     "L_abf": ("exact",),
-    "EN": metrics.CONVENTIONS,
-    "MI": metrics.CONVENTIONS,
-    "NMI": metrics.CONVENTIONS,
-    "SD": metrics.CONVENTIONS,
-    "SF": metrics.CONVENTIONS,
+    "EN": ("published", "exact"),
+    "MI": ("published", "exact"),
+    "NMI": ("published", "exact"),
+    "SD": ("published",),
+    "SF": ("published",),
     "CC": ("exact",),
     "SCD": ("exact",),
-    "PSNR": metrics.CONVENTIONS,
+    "PSNR": ("published",),
 }
 
 EDGES = ("N_abf", "Q_abf", "L_abf")
@@ -147,9 +146,9 @@ def test_published_n_abf_depends_on_the_direction():
             turn(images[0]), [turn(x) for x in images[1:]], convention=convention
         )
         for move, turn in MOVES.items()
-        for convention in metrics.CONVENTIONS
+        for convention in ("published", "exact")
     }
-    for convention in metrics.CONVENTIONS:
+    for convention in ("published", "exact"):
         moved = abs(values["mirror", convention] - values["upside down", convention])
         assert (moved > 1e-6) == (convention == "published")
 
@@ -174,7 +173,7 @@ def test_edges_are_invariant_under_transposition_but_for_flat_pixels(stack):
 
 
 @few
-@given(stacks(), st.sampled_from(metrics.CONVENTIONS))
+@given(stacks(), st.sampled_from(list(metrics.CONVENTIONS)))
 def test_edge_information_adds_up_to_one(stack, convention):
     fused, sources = stack
     result = metrics.edge_preservation(fused, sources, convention=convention)
@@ -196,11 +195,12 @@ def test_exact_values_survive_noise_of_the_size_of_rounding(stack, random):
         noise = [random.uniform(-1e-12, 1e-12) for _ in range(image.size)]
         return np.clip(image + np.reshape(noise, image.shape), 0, 1)
 
-    before = metrics.evaluate(fused, sources, convention="exact")
-    after = metrics.evaluate(
-        shaken(fused), [shaken(s) for s in sources], convention="exact"
+    before, after = (
+        metrics.evaluate(images[0], images[1:], convention="exact")
+        for images in ([fused, *sources], [shaken(x) for x in (fused, *sources)])
     )
-    assert dict(before) == dict(after)
+    exact = [name for name, c in before.conventions.items() if c == "exact"]
+    assert [before[name] for name in exact] == [after[name] for name in exact]
 
 
 @few

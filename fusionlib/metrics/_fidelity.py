@@ -1,27 +1,27 @@
-"""Fidelity to the sources: PSNR and VIF for fusion.
+"""Fidelity to the sources: visual information fidelity for fusion.
 
 References
 ----------
 .. [1] Y. Han, Y. Cai, Y. Cao, X. Xu, "A new image fusion performance metric based on
    visual information fidelity", Information Fusion 14(2), 2013.
+   doi:10.1016/j.inffus.2011.08.002
 .. [2] H. R. Sheikh, A. C. Bovik, "Image information and visual quality", IEEE
-   Transactions on Image Processing 15(2), 2006.
+   Transactions on Image Processing 15(2), 2006. doi:10.1109/TIP.2005.859378
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..validation import Image
-from ._common import prepare
 from ._windows import gaussian, smooth
+from .registry import metric
 
-__all__ = ["psnr", "vif_fusion"]
+__all__ = ["vif_fusion"]
 
 #: Variance of the visual noise, on 0..255.
 NOISE = 0.005 * 255**2
@@ -32,38 +32,6 @@ TINY = 1e-10
 #: Window sides of the four scales, and their shares in the value.
 WINDOWS = (17, 9, 5, 3)
 SHARES = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
-#: Smallest side on which the coarsest scale has a window.
-SMALLEST = 41
-
-
-def psnr(fused: Any, sources: Any, *, convention: str = "published") -> float:
-    """Return the peak signal-to-noise ratio of the fused image to its sources.
-
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        The value does not depend on rounding; ``exact`` rounds the input to the
-        common grid and then computes the same.
-
-    Returns
-    -------
-    float
-        ``-10 log10(MSE)`` in dB, with the mean squared error averaged over the
-        sources before the logarithm, and the peak 1 that belongs to [0, 1]; higher
-        is better. Infinite if all images are equal.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
-    """
-    fused, images = prepare(fused, sources, convention, "PSNR")
-    error = float(np.mean([((fused - image) ** 2).mean() for image in images]))
-    return -10 * math.log10(error) if error > 0 else math.inf
 
 
 def _information(
@@ -95,49 +63,47 @@ def _information(
     return kept, available, gain
 
 
-def vif_fusion(fused: Any, sources: Any, *, convention: str = "published") -> float:
+@metric(
+    "VIFF",
+    r"\mathrm{VIFF}",
+    "Visual information fidelity for fusion",
+    range=(0, math.inf),
+    smallest=41,  # the coarsest scale has a window
+    conventions={
+        "published": "four scales, 0..255, noise variance 0.005 * 255^2; equal gains "
+        "take the last source",
+        "exact": "as published; equal gains take the mean of the sources",
+    },
+    reference="Han, Cai, Cao, Xu 2013",
+)
+def vif_fusion(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
     """Return the visual information fidelity for fusion (VIFF).
 
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1], at least 41x41.
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    convention : {"published", "exact"}, optional
-        In each window one source is compared with: the one whose gain g in the
-        fused image is smallest. Where gains are equal (often 0), ``published`` takes
-        the last of those sources, as the released tool does, so the order of the
-        sources matters; ``exact`` takes their mean.
-
-    Returns
-    -------
-    float
-        Near 1 for equal images, 0 for a constant fused image; above 1 where fusion
-        raises the contrast. Higher is better.
-
-    Raises
-    ------
-    InputError
-        If an argument is not valid.
+    Near 1 for equal images, 0 for a constant fused image; above 1 where fusion raises
+    the contrast.
 
     Notes
     -----
+    In each window one source is compared with: the one whose gain g in the fused
+    image is smallest. Where gains are equal (often 0), ``published`` takes the last of
+    those sources, as the released tool does, so the order of the sources matters.
+
     Four scales with Gaussian windows of side n = 17, 9, 5, 3 and sigma n / 5, no
     border; the second scale has weight 0, as released, and is not computed. Between
     scales every second sample is kept, so flips can change the value.
     """
-    fused, images = prepare(fused, sources, convention, "VIFF", SMALLEST)
     # Variances do not depend on the mean, and a smaller one keeps more digits.
     fused = 255 * fused - 127.5
-    images = [255 * image - 127.5 for image in images]
+    sources = [255 * source - 127.5 for source in sources]
     value = 0.0
     for scale, (size, share) in enumerate(zip(WINDOWS, SHARES, strict=True)):
         window = gaussian(size, size / 5)
         if scale > 0:
-            fused, *images = _next_scale([fused, *images], window)
+            fused, *sources = _next_scale([fused, *sources], window)
         if share > 0:
-            kept, available = _select(_compare(fused, images, window), convention)
+            kept, available = _select(_compare(fused, sources, window), convention)
             value += share * (kept + OFFSET).sum() / (available + OFFSET).sum()
     return float(value)
 

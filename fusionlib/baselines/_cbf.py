@@ -13,17 +13,15 @@ The local strength of the detail images weights the sources themselves:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import InputError
 from ..io import to_uint8
 from ..validation import Image, check_positive, check_positive_int
-from ._shared import as_pair
+from .registry import method
 
-__all__ = ["cbf", "cross_bilateral", "detail_strength"]
+__all__ = ["cbf"]
 
 
 def cross_bilateral(
@@ -95,8 +93,16 @@ def detail_strength(detail: Image, block: int) -> Image:
     return along(0) + along(1)
 
 
+@method(
+    "CBF",
+    "Shreyamsha Kumar",
+    2013,
+    seconds=0.3,
+    pair_only=True,
+    tolerance=0.5 / 255 + 1e-12,  # whole grey levels
+)
 def cbf(
-    sources: Any,
+    sources: list[Image],
     *,
     sigma_s: float = 1.8,
     sigma_r: float = 25.0,
@@ -107,8 +113,6 @@ def cbf(
 
     Parameters
     ----------
-    sources : sequence of two array_like, each of shape (H, W)
-        Infrared and visible image; see :func:`fusionlib.validation.as_sources`.
     sigma_s : float, optional
         Spatial standard deviation in pixels, above 0.
     sigma_r : float, optional
@@ -124,15 +128,11 @@ def cbf(
         The fused image in [0, 1]; as in the method, its values are whole grey
         levels divided by 255.
 
-    Raises
-    ------
-    InputError
-        If the sources or a parameter are not valid.
-
     References
     ----------
     * B. K. Shreyamsha Kumar, "Image fusion based on pixel significance using
       cross bilateral filter", Signal, Image and Video Processing, 2013.
+      doi:10.1007/s11760-013-0556-9
 
     Examples
     --------
@@ -141,7 +141,7 @@ def cbf(
     >>> bool(np.array_equal(cbf([image, image]), image / 255))
     True
     """
-    first, second = (255.0 * image for image in as_pair(sources, "cbf"))
+    first, second = (255.0 * source for source in sources)
     sigma_s = check_positive(sigma_s, "sigma_s")
     sigma_r = check_positive(sigma_r, "sigma_r")
     for value, name, minimum in ((kernel, "kernel", 1), (block, "block", 3)):

@@ -1,0 +1,83 @@
+"""Fusion by Laplacian pyramids."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+
+from ..validation import Image, check_positive_int
+from ._shared import choose_largest
+from .registry import method
+
+__all__ = ["laplacian"]
+
+#: Burt and Adelson's generating kernel with a = 0.375.
+_KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
+
+
+def _reduce(image: Image) -> Image:
+    """Smooth with the generating kernel and keep every other sample."""
+    for axis in (0, 1):
+        image = scipy.ndimage.correlate1d(image, _KERNEL, axis, mode="mirror")
+    return image[::2, ::2]
+
+
+def _expand(image: Image, shape: tuple[int, ...]) -> Image:
+    """Interpolate ``image`` to the grid of ``shape`` that it was reduced from."""
+    stuffed = np.zeros(shape)
+    stuffed[::2, ::2] = image
+    for axis in (0, 1):
+        # Every other sample is zero, so the gain is two; not on an axis of one.
+        gain = min(shape[axis], 2)
+        # A mirror about the outermost sample keeps the zeros in step.
+        stuffed = scipy.ndimage.correlate1d(
+            stuffed, gain * _KERNEL, axis, mode="mirror"
+        )
+    return stuffed
+
+
+@method("Laplacian pyramid", "Burt, Adelson", 1983, seconds=0.02)
+def laplacian(sources: list[Image], *, levels: int = 4) -> Image:
+    """Fuse by Laplacian pyramids.
+
+    The coarsest level is averaged; of the details the largest coefficient is kept.
+
+    Parameters
+    ----------
+    levels : int, optional
+        Number of detail levels, at least 1; fewer where the image is too small to
+        be halved as often.
+
+    References
+    ----------
+    * P. J. Burt, E. H. Adelson, "The Laplacian pyramid as a compact image
+      code", IEEE Transactions on Communications 31(4), 1983.
+      doi:10.1109/TCOM.1983.1095851
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.linspace(0, 1, 35).reshape(5, 7)
+    >>> bool(np.allclose(laplacian([image, image]), image, atol=1e-12))
+    True
+    """
+    coarse = sources
+    levels = check_positive_int(levels, "levels")
+    details = []
+    for _ in range(levels):
+        if max(coarse[0].shape) < 2:
+            break
+        coarser = [_reduce(image) for image in coarse]
+        details.append(
+            choose_largest(
+                [
+                    image - _expand(small, image.shape)
+                    for image, small in zip(coarse, coarser, strict=True)
+                ]
+            )
+        )
+        coarse = coarser
+    fused = np.mean(coarse, axis=0)
+    for detail in reversed(details):
+        fused = detail + _expand(fused, detail.shape)
+    return fused
