@@ -38,10 +38,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # files, command line, explorers and pages, which add minutes and no other arithmetic,
 # and fusing the authors' pairs, which takes minutes where no vector is wider than SSE4.
 TESTS = [
-    f"tests/test_{name}.py"
+    f"tests/{name}.py"
     for name in (
-        "golden", "decomposition", "features", "winograd", "activity_and_weights",
-        "fusion", "metrics_analytic", "metrics_properties", "metrics_published",
+        "test_golden", "test_decomposition", "test_features", "test_winograd",
+        "test_bands", "test_activity_and_weights", "test_fusion",
+        "metrics/test_analytic", "metrics/test_properties", "metrics/test_published",
     )
 ]  # fmt: skip
 TESTS += [
