@@ -8,8 +8,8 @@ from .errors import InputError
 
 __all__ = ["BAND", "parse_memory", "plan_band"]
 
-#: Features of one layer that are held at once. 16 MB in float32: below the size from
-#: which the C library gives memory back to the system, which costs time.
+#: Features of one layer that are held at once. They take 16 MB in float32, less than
+#: what the C library gives back to the system, which costs time.
 BAND = 2**22
 
 #: Fewest features of a band that are worth the rows computed twice.
