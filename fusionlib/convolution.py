@@ -3,8 +3,8 @@
 Three backends give the same convolution up to float32 rounding: a matrix product for
 the first layer, Winograd's algorithm (``fusionlib.winograd``) for float32 on the
 processor, and torch's own (oneDNN on the processor, cuDNN on a GPU) for everything
-else. The choice does not depend on the processor, because where both sources are flat the last
-bit of an activity decides how a pixel is rounded.
+else. The choice does not depend on the processor, because where both sources are flat
+the last bit of an activity decides how a pixel is rounded.
 """
 
 from __future__ import annotations
