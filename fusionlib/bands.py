@@ -60,10 +60,15 @@ def run_by_rows(
     dict of str to numpy.ndarray
         The reduced features of each layer.
     """
-    found: dict[str, list[Any]] = {name: [] for name in layers}
+    found: dict[str, Any] = {}
 
-    def keep(convolution: Convolution, features: torch.Tensor) -> None:
-        found[convolution.relu].append(reduce(features))
+    def keep(name: str, features: torch.Tensor, top: int, rows: int) -> None:
+        part = reduce(features)
+        if name not in found:
+            # At once: small arrays between the bands would break up the memory.
+            shape = (*part.shape[:-2], rows, part.shape[-1])
+            found[name] = np.empty(shape, part.dtype)
+        found[name][..., top : top + part.shape[-2], :] = part
 
     deepest = layer(layers[-1])
     rows: Iterator[torch.Tensor] = iter([x])
@@ -81,7 +86,7 @@ def run_by_rows(
             height = (height + (pooling == "ceil")) // 2
     for _ in rows:
         pass
-    return {name: np.concatenate(parts, axis=-2) for name, parts in found.items()}
+    return {name: found[name] for name in layers}
 
 
 def rows_of_band(values: int, band: int = BAND) -> int:
@@ -94,7 +99,7 @@ def _run_block(
     height: int,
     chain: Sequence[tuple[Convolution, Callable[..., torch.Tensor]]],
     *,
-    keep: Callable[[Convolution, torch.Tensor], None],
+    keep: Callable[[str, torch.Tensor, int, int], None],
     wanted: Sequence[str],
     before_relu: bool,
     band: int,
@@ -120,7 +125,8 @@ def _run_block(
             y = convolve(y, relu=not before, above=above, below=below)
             start, stop = start + 1 - above, stop - 1 + below
             if convolution.relu in wanted:
-                keep(convolution, y[:, :, top - start : bottom - start])
+                inner = y[:, :, top - start : bottom - start]
+                keep(convolution.relu, inner, top, height)
             if before:
                 F.relu_(y)
         yield y[:, :, top - start : bottom - start]
