@@ -15,6 +15,7 @@ from PIL import Image
 from fusionlib import FusionConfig, fuse, read_image
 from fusionlib.cli import main
 from fusionlib.io import to_uint8
+from fusionlib.weights import KINDS
 
 from .conftest import assert_same_image
 from .test_io_and_data import bad_files, odd_paths
@@ -333,7 +334,14 @@ def test_data_and_weights_lists(clean_home, capsys):
     assert "tno21" in listed
     assert "not fetched" in listed
     assert main(["weights", "list"]) == 0
-    assert "not a trained network" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()[1:]
+    kinds = {
+        line.split()[0]: next(k for k, words in KINDS.items() if f"  {words}  " in line)
+        for line in lines
+    }
+    assert kinds == {
+        "oxford": "paper", "imagenet": "other", "vgg16": "other", "seeded": "random",
+    }  # fmt: skip
     assert main(["data", "verify", "1"]) == 1
     assert "missing" in capsys.readouterr().out
     assert main(["data", "fetch", "99"]) == 2

@@ -50,9 +50,10 @@ def run_list(arguments: argparse.Namespace) -> int:
             "missing": f"fetch: {source.size / 1e6:.0f} MB",
             "damaged": f"damaged, fetch it again: {path}",
         }
-        rows.append((name, words[state], source.title))
-    rows.append(("seeded", "always here", KINDS["random"]))
-    print(table(("NAME", "STATE", "SOURCE"), rows))
+        kind = KINDS["paper" if name == "oxford" else "other"]
+        rows.append((name, words[state], kind, source.title))
+    rows.append(("seeded", "always here", KINDS["random"], "a generator with a seed"))
+    print(table(("NAME", "STATE", "KIND", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if named:
         print(f"FUSIONLIB_WEIGHTS is set and comes first: {named}")
