@@ -124,7 +124,8 @@ def test_features_are_not_overwritten_by_the_layers_after(seeded, before_relu):
     kept = dict(network.features([large], LAYERS, before_relu=before_relu))
     for name in LAYERS:
         alone = feature_maps(large, network, name, before_relu=before_relu)
-        assert np.array_equal(kept[name][0].numpy(), alone), name
+        error = np.abs(kept[name][0].numpy() - alone).max()
+        assert error < 1e-5 * np.abs(alone).max(), name
 
 
 def test_pooling_rounds_up_or_down(seeded):

@@ -204,6 +204,8 @@ def ms_ssim(scales: tuple[float, float, float]) -> float:
     -----
     Contrast and structure only: luminance does not enter. The image is halved by
     2x2 means, so on sizes that 4 does not divide the value can change under flips.
+    In flat patches the published value is a ratio of rounding errors: three sources
+    in another order can change its fifth digit there.
     """
     product = 1.0
     for value, weight in zip(scales, SCALE_WEIGHTS, strict=True):
