@@ -19,7 +19,7 @@ from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
 from .memory import plan_band
-from .validation import Image, as_image, as_sources, check_choice
+from .validation import Image, as_sources, check_choice
 from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ class FusionResult:
         F clipped, of shape (H, W); of shape (H, W, 3) if a source was in colour,
         with the chroma of that source (see :func:`fusionlib.colour.compose`).
         """
-        if self.chroma is None:
-            return self.luminance
-        return compose(self.F, self.chroma)
+        return _shown(self.F, self.chroma)
 
     @property
     def luminance(self) -> Image:
@@ -389,17 +387,17 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    job = _Job(sources, config, weights, device, register)
-    images, config, clock = [as_image(i) for i in job.images], job.config, job.clock
-    band = plan_band(images[0].shape, len(images), max_memory, intermediates=True)
-
+    job = _Job(
+        sources, config, weights, device, register, max_memory, intermediates=True
+    )
+    images, config, clock = job.images, job.config, job.clock
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
     I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
     del parts
     F_b = fuse_base(I_b, config.alpha)
     clock.lap("decomposition")
 
-    C = job.activities(I_d, band)
+    C = job.activities(I_d)
     clock.lap("features")
 
     details = fuse_details(C, I_d, config)
@@ -441,10 +439,11 @@ def fuse_image(
     InputError
         As :func:`fuse`.
     """
-    job = _Job(sources, config, weights, device, register)
+    job = _Job(
+        sources, config, weights, device, register, max_memory, intermediates=False
+    )
     images, config, clock = job.images, job.config, job.clock
     shape = images[0].shape[0], images[0].shape[1]
-    band = plan_band(shape, len(images), max_memory, intermediates=False)
     fused = np.zeros(shape)
     I_d = np.empty((len(images), *shape))
     for k, share in enumerate(_shares(config.alpha, len(images))):
@@ -453,7 +452,7 @@ def fuse_image(
         del base
     clock.lap("decomposition")
 
-    C = job.activities(I_d, band)
+    C = job.activities(I_d)
     clock.lap("features")
 
     for rows, outer in slabs(shape[0], config):
@@ -465,8 +464,12 @@ def fuse_image(
         inner = slice(rows.start - outer.start, rows.stop - outer.start)
         fused[rows] = reconstruct(fused[rows], details.F_d[inner])
     clock.lap("weights")
-    image = compose(fused, job.chroma) if job.chroma is not None else fused.clip(0, 1)
-    return image, job.provenance
+    return _shown(fused, job.chroma), job.provenance
+
+
+def _shown(F: Image, chroma: Image | None) -> Image:
+    """Return a fused image as one shows and saves it; see FusionResult.image."""
+    return np.clip(F, 0, 1) if chroma is None else compose(F, chroma)
 
 
 def slabs(height: int, config: FusionConfig) -> Iterator[tuple[slice, slice]]:
@@ -498,10 +501,20 @@ class _Job:
         weights: str | os.PathLike[str] | VGGWeights | Model | None,
         device: str,
         register: bool,
+        max_memory: str | int | None,
+        *,
+        intermediates: bool,
     ) -> None:
         self.config = as_config(config, weights)
         planes, self._coloured, self.chroma = split_sources(sources)
-        self.images = as_sources(planes, convert=False)
+        # Without intermediates, integers are converted one image at a time.
+        self.images = as_sources(planes, convert=intermediates)
+        self._band = plan_band(
+            self.images[0].shape,
+            len(self.images),
+            max_memory,
+            intermediates=intermediates,
+        )
         self.clock = _Clock()
         self._model = load_model(weights, device, self.config.precision)
         self.clock.lap("load")
@@ -509,16 +522,17 @@ class _Job:
         if register:
             from .registration import register_sources
 
-            images = [as_image(image) for image in self.images]
-            self.images, moves = register_sources(images, reference=self._coloured or 0)
+            self.images, moves = register_sources(
+                self.images, reference=self._coloured or 0
+            )
             self._moves = [dataclasses.asdict(move) for move in moves]
             self.clock.lap("registration")
 
-    def activities(self, details: Image, band: int) -> dict[str, Image]:
+    def activities(self, details: Image) -> dict[str, Image]:
         """Return the activities of equation (5) by the job's network."""
         from .features import activities  # brings torch
 
-        return activities(details, self._model.network, self.config, band=band)
+        return activities(details, self._model.network, self.config, band=self._band)
 
     @property
     def provenance(self) -> dict[str, Any]:
