@@ -15,13 +15,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .architecture import CONVOLUTIONS, Convolution, layer
+from .architecture import CONVOLUTIONS, Convolution, layer, pooled_shape
 from .memory import BAND
 
-__all__ = ["rows_of_band", "run_by_rows"]
+__all__ = ["run_by_rows"]
 
-#: Fewest rows of a band.
-SMALLEST_BAND = 16
+#: Fewest rows of a band; a multiple of 4, the side of Winograd's blocks.
+FEWEST_ROWS = 16
 
 Convolvers = Mapping[Convolution, Callable[..., torch.Tensor]]
 
@@ -83,15 +83,10 @@ def run_by_rows(
         )  # fmt: skip
         if number < deepest.block:
             rows = _pool(rows, ceil=pooling == "ceil")
-            height = (height + (pooling == "ceil")) // 2
+            height, _ = pooled_shape(height, x.shape[3], pooling)
     for _ in rows:
         pass
     return {name: found[name] for name in layers}
-
-
-def rows_of_band(values: int, band: int = BAND) -> int:
-    """Return the rows of a band, a multiple of 4, for so many features in a row."""
-    return max(SMALLEST_BAND, band // values // 4 * 4)
 
 
 def _run_block(
@@ -111,7 +106,8 @@ def _run_block(
     reach = len(chain)
     held = next(rows)  # rows of the input from `first` on
     first = top = 0
-    step = rows_of_band(held.shape[0] * held.shape[3] * chain[-1][0].outputs, band)
+    values = held.shape[0] * held.shape[3] * chain[-1][0].outputs  # of one row
+    step = max(FEWEST_ROWS, band // values // 4 * 4)
     while top < height:
         bottom = min(top + step, height)
         # Rows of the input that the band needs, as far as the image has them.
@@ -131,7 +127,8 @@ def _run_block(
                 F.relu_(y)
         yield y[:, :, top - start : bottom - start]
         top = bottom
-        held, first = held[:, :, max(top - reach, 0) - first :], max(top - reach, 0)
+        dropped = max(top - reach, 0) - first
+        held, first = held[:, :, dropped:], first + dropped
 
 
 def _pool(rows: Iterator[torch.Tensor], ceil: bool) -> Iterator[torch.Tensor]:

@@ -131,13 +131,8 @@ class Convolver:
 
         Parameters
         ----------
-        x : torch.Tensor, shape (K, inputs, H, W)
-            Channels-last in memory.
-        relu : bool, optional
-            Clip the result at zero.
-        above, below : {0, 1}, optional
-            Rows of zeros around x; 0 where x is a band of a larger image and its
-            first or last row is only a neighbour.
+        x, relu, above, below
+            As ``fusionlib.winograd.Winograd3x3`` takes them, whatever the backend.
 
         Returns
         -------
@@ -183,8 +178,8 @@ def _convolve_grey(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor,
-    above: int = 1,
-    below: int = 1,
+    above: int,
+    below: int,
 ) -> torch.Tensor:
     """Return a 3x3 convolution of one channel, channels-last, as a matrix product.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .activity import l1_norm
 from .architecture import CONVOLUTIONS, check_layers, map_shape
+from .bands import run_by_rows
 from .config import FusionConfig
 from .convolution import Convolver, check_precision, pick_device
 from .errors import InputError
@@ -193,8 +194,6 @@ def activities(
     InputError
         If ``input_scale`` is so large that a feature is not finite.
     """
-    from .bands import run_by_rows
-
     if not isinstance(weights, Network):
         weights = Network(weights, device, config.precision)
     stack = _stack(details, config.layers, config.pooling)
