@@ -98,20 +98,19 @@ class PairInfo:
 
 
 @functools.cache
-def _registry_text() -> str:
-    return resources.files(__package__).joinpath("tno_registry.json").read_text("utf-8")
+def _text(*names: str) -> str:
+    """Return the text of a file of the package; what is parsed from it may change."""
+    return resources.files(__package__).joinpath(*names).read_text("utf-8")
 
 
 def registry() -> dict[str, Any]:
     """Return names, checksums, source and licence note of the real pairs."""
-    return json.loads(_registry_text())
+    return json.loads(_text("tno_registry.json"))
 
 
-@functools.cache
 def scenes() -> dict[str, Any]:
     """Return titles, descriptions and checksums of the synthetic scenes, by name."""
-    file = resources.files(__package__).joinpath("scenes", "scenes.json")
-    return json.loads(file.read_text("utf-8"))
+    return json.loads(_text("scenes", "scenes.json"))
 
 
 def data_dir() -> Path:
@@ -244,7 +243,7 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
     InputError
         If a file cannot be read.
     """
-    import pooch
+    from .download import has_hash
 
     known, folder = registry()["files"], data_dir()
     result = {}
@@ -254,8 +253,7 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
             result[file] = "missing"
         else:
             check_file(path, _argument())
-            same = pooch.file_hash(str(path)) == known[file]
-            result[file] = "ok" if same else "changed"
+            result[file] = "ok" if has_hash(path, known[file]) else "changed"
     return result
 
 

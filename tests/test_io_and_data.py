@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fusionlib import data
-from fusionlib.data import list_pairs, load_pair, registry, verify
+from fusionlib.data import list_pairs, load_pair, registry, scenes, verify
 from fusionlib.errors import InputError
 from fusionlib.io import (
     append_line,
@@ -441,9 +441,11 @@ def test_names_of_pairs_may_have_capitals():
     assert load_pair(" Street ").name == load_pair("street").name
 
 
-def test_the_registry_is_not_shared():
+def test_registry_and_scenes_are_not_shared():
     registry()["files"].clear()
     assert len(registry()["files"]) == 42
+    scenes().clear()
+    assert len(scenes()) == 5
 
 
 @pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
