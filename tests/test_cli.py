@@ -263,6 +263,10 @@ def test_closed_streams(pair, tmp_path):
     status, _, error = in_shell(f"{command} --json >&-")
     assert (status, error.count("\n"), out.exists()) == (2, 1, False)
     assert "standard output is closed" in error
+    for printed in ("data list", "weights list", "weights verify"):
+        status, _, error = in_shell(f"fusionlib {printed} >&-")
+        assert (status, error.count("\n")) == (2, 1), printed
+        assert "standard output is closed" in error
     assert in_shell(f"{command} >&- 2>&-")[0] == 0
     assert out.exists()
     status, output, _ = in_shell("fusionlib fuse none none -o x.png 2>&-")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import is_terminal, table
+from ..errors import one_line
+from .options import is_terminal, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -53,10 +54,10 @@ def run_list(arguments: argparse.Namespace) -> int:
         kind = KINDS["paper" if name == "oxford" else "other"]
         rows.append((name, words[state], kind, source.title))
     rows.append(("seeded", "always here", KINDS["random"], "a generator with a seed"))
-    print(table(("NAME", "STATE", "KIND", "SOURCE"), rows))
+    print_text(table(("NAME", "STATE", "KIND", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if named:
-        print(f"FUSIONLIB_WEIGHTS is set and comes first: {named}")
+        print_text(one_line(f"FUSIONLIB_WEIGHTS is set and comes first: {named}"))
     return 0
 
 
@@ -64,7 +65,7 @@ def run_fetch(arguments: argparse.Namespace) -> int:
     """Download weights."""
     from ..weights import fetch_weights
 
-    print(fetch_weights(arguments.name, progress=is_terminal()))
+    print_text(one_line(str(fetch_weights(arguments.name, progress=is_terminal()))))
     return 0
 
 
@@ -72,7 +73,7 @@ def run_import(arguments: argparse.Namespace) -> int:
     """Convert a file."""
     from ..weights import import_weights
 
-    print(import_weights(arguments.file, arguments.name))
+    print_text(one_line(str(import_weights(arguments.file, arguments.name))))
     return 0
 
 
@@ -81,5 +82,5 @@ def run_verify(arguments: argparse.Namespace) -> int:
     from ..weights import verify_weights
 
     states = verify_weights()
-    print(table(("NAME", "STATE"), list(states.items())))
+    print_text(table(("NAME", "STATE"), list(states.items())))
     return 1 if "damaged" in states.values() else 0
