@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,14 +70,12 @@ def _pairs() -> Iterator[Path]:
 def _weights() -> bytes:
     """Return which weights the notebooks get: name, origin, digest of the values."""
     from fusionlib.errors import InputError
-    from fusionlib.weights import load_weights
+    from fusionlib.weights import quiet_weights
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the notebooks say it themselves
-        try:
-            weights = load_weights()
-        except InputError as error:  # the first notebook will say it
-            return str(error).encode()
+    try:
+        weights = quiet_weights()
+    except InputError as error:  # the first notebook will say it
+        return str(error).encode()
     return json.dumps([weights.label, weights.provenance], sort_keys=True).encode()
 
 

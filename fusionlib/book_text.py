@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import textwrap
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from .data import Pair, load_pair, real_pairs
 from .features import activities
 from .fusion import FusionResult, fuse
 from .tasks import Task, score
-from .weights import KINDS, VGGWeights, WeightsWarning, load_weights
+from .weights import KINDS, VGGWeights, quiet_weights
 
 __all__ = [
     "SETTINGS",
@@ -34,7 +33,6 @@ __all__ = [
     "open_weights",
     "paper_note",
     "paper_value",
-    "quiet_weights",
     "task_numbers",
 ]
 
@@ -62,16 +60,6 @@ _WORDING = {
     "scene over floor": ("change of activity by the scene / floor, {}", "{:.2%}"),
     "negated": ("correlation with the negated detail, {}", "{:+.2f}"),
 }
-
-
-def quiet_weights() -> VGGWeights:
-    """Return the weights of this machine, without the warning about their kind.
-
-    For pages that print the label of the weights themselves.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", WeightsWarning)
-        return load_weights()
 
 
 def open_weights() -> VGGWeights:

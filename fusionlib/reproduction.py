@@ -15,7 +15,6 @@ import logging
 import multiprocessing
 import os
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -276,14 +275,12 @@ def _fuse(task: Task, sources: Sequence[Any]) -> Any:
     if task.method == "proposed":
         from .config import FusionConfig
         from .fusion import fuse
-        from .weights import WeightsWarning
+        from .weights import quiet_weights
 
         config = FusionConfig.preset("released")
-        with warnings.catch_warnings():
-            # What is unusual about the weights was said when the run began.
-            warnings.simplefilter("ignore", WeightsWarning)
-            result = fuse(sources, config=config, weights=task.weights, device="cpu")
-        return result.image
+        # What is unusual about the weights was said when the run began.
+        weights = quiet_weights(task.weights)
+        return fuse(sources, config=config, weights=weights, device="cpu").image
     from .baselines import get_method
 
     method = get_method(task.method)

@@ -7,7 +7,6 @@ with random weights, and says so.
 from __future__ import annotations
 
 import os
-import warnings
 
 from .errors import InputError, reason
 
@@ -46,7 +45,7 @@ def setup(*, offline: bool | None = None, progress: bool = False) -> dict[str, s
 
 def _weights(offline: bool, progress: bool) -> str:
     from .weight_sources import discard_damaged, is_cached
-    from .weights import NAMED_WEIGHTS, fetch_weights, load_weights
+    from .weights import NAMED_WEIGHTS, fetch_weights, quiet_weights
 
     origin, problems = "", []
     try:
@@ -66,9 +65,7 @@ def _weights(offline: bool, progress: bool) -> str:
             else:
                 origin = f"from {source.place} ({_mb(source.size)})"
                 break
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the label says it
-            found = load_weights()
+        found = quiet_weights()  # the label says it
     except InputError as error:
         return str(error).removeprefix("weights: ").removeprefix("weights, ")
     size = sum(array.nbytes for array in found.arrays.values())

@@ -47,6 +47,7 @@ __all__ = [
     "grey_convolutions",
     "import_weights",
     "load_weights",
+    "quiet_weights",
     "seeded_weights",
     "verify_weights",
 ]
@@ -220,6 +221,28 @@ def load_weights(
             stacklevel=2,
         )
     return found
+
+
+def quiet_weights(
+    weights: str | os.PathLike[str] | VGGWeights | None = None,
+) -> VGGWeights:
+    """Return what :func:`load_weights` does, without its warnings.
+
+    For callers that say themselves which weights these are.
+
+    Parameters
+    ----------
+    weights
+        See :func:`load_weights`.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_weights`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WeightsWarning)
+        return load_weights(weights)
 
 
 def _default_weights() -> tuple[VGGWeights, bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +38,12 @@ def reference_folder() -> Path:
 @pytest.fixture(scope="session")
 def oxford():
     """Weights of the Oxford release: FUSIONLIB_WEIGHTS, or what was fetched."""
-    from fusionlib.weights import WeightsWarning, cached_path, load_weights
+    from fusionlib.weights import cached_path, quiet_weights
 
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if not named and not cached_path("oxford").is_file():
         missing("DATA", "neither FUSIONLIB_WEIGHTS is set nor oxford fetched")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", WeightsWarning)  # the file may be partial
-        weights = load_weights(named or "oxford")
+    weights = quiet_weights(named or "oxford")  # the file may be partial
     if weights.kind != "paper":
         missing("DATA", f"FUSIONLIB_WEIGHTS={named} are not the paper's weights")
     return weights

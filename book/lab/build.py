@@ -118,9 +118,9 @@ def _install() -> Path:
 
 def _export(path: Path) -> dict[str, Any]:
     """Write the network with the weights that the book is built with."""
-    from fusionlib.book_text import quiet_weights
     from fusionlib.errors import InputError
     from fusionlib.onnx_export import export_onnx
+    from fusionlib.weights import quiet_weights
 
     try:
         weights = quiet_weights()  # the page itself names them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ from ..data import Pair, load_pair
 from ..errors import InputError
 from ..io import to_uint8
 from ..validation import as_sources
-from ..weights import VGGWeights, WeightsWarning, load_weights
+from ..weights import VGGWeights, quiet_weights
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
@@ -110,10 +109,7 @@ class Explorer:
 
     def __post_init__(self) -> None:
         if self.uses_network and not isinstance(self.weights, VGGWeights):
-            with warnings.catch_warnings():
-                # The caption says what is unusual about them.
-                warnings.simplefilter("ignore", WeightsWarning)
-                self.weights = load_weights(self.weights)
+            self.weights = quiet_weights(self.weights)  # the caption names them
         self.load(self.pair)
 
     def load(self, pair: Any) -> None:

@@ -68,8 +68,8 @@ def write_pages(folder):
 def folder(tmp_path_factory, browser):
     """The page with runtime and networks, or a skip that says what is missing."""
     pytest.importorskip("onnx", reason="onnx is not installed: no lab page")
-    from fusionlib.book_text import quiet_weights
     from fusionlib.onnx_export import export_onnx
+    from fusionlib.weights import quiet_weights
 
     build = module("build")
     place = tmp_path_factory.mktemp("lab")
