@@ -30,12 +30,12 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
 from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
-from fusionlib.architecture import multiply_adds  # noqa: E402
-from fusionlib.convolution import has_bf16  # noqa: E402
+from fusionlib.vgg.layers import multiply_adds  # noqa: E402
+from fusionlib.vgg.convolution import has_bf16  # noqa: E402
 from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.fusion import fuse_image, load_model  # noqa: E402
 from fusionlib.io import atomic_path, to_uint8  # noqa: E402
-from fusionlib.weights import load_weights  # noqa: E402
+from fusionlib.vgg.weights import load_weights  # noqa: E402
 from tests import naive  # noqa: E402
 
 #: Height and width.

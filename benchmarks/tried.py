@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from fusionlib import FusionConfig  # noqa: E402
 from fusionlib.cli.options import table  # noqa: E402
 from fusionlib.features import Network, activities, build_network  # noqa: E402
-from fusionlib.weights import load_weights  # noqa: E402
+from fusionlib.vgg.weights import load_weights  # noqa: E402
 
 
 def variants(details: Any) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -70,7 +70,7 @@ def _pairs() -> Iterator[Path]:
 def _weights() -> bytes:
     """Return which weights the notebooks get: name, origin, digest of the values."""
     from fusionlib.errors import InputError
-    from fusionlib.weights import quiet_weights
+    from fusionlib.vgg.weights import quiet_weights
 
     try:
         weights = quiet_weights()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .fusion import fuse as fuse
     from .io import read_image as read_image
     from .io import write_image as write_image
-    from .weights import load_weights as load_weights
+    from .vgg.weights import load_weights as load_weights
 
 # Names are imported when they are first used, so that `import fusionlib` is quick.
 _HOMES = {
@@ -38,7 +38,7 @@ _HOMES = {
     "fuse": "fusion",
     "list_pairs": "data",
     "load_pair": "data",
-    "load_weights": "weights",
+    "load_weights": "vgg.weights",
     "read_image": "io",
     "write_image": "io",
 }

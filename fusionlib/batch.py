@@ -32,7 +32,7 @@ from .config import FusionConfig
 from .errors import InputError
 from .files import fuse_files
 from .io import append_line
-from .memory import parse_memory
+from .vgg.memory import parse_memory
 from .pairing import FilePair
 from .validation import check_workers
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from .fusion import Model
-    from .weights import VGGWeights
+    from .vgg.weights import VGGWeights
 
 __all__ = [
     "ClusterLost",
@@ -82,7 +82,7 @@ class Fuser:
     config : FusionConfig
         Parameters of the method.
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
     register : bool, optional
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str, optional

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .architecture import PAPER_LAYERS, layer, receptive_field
+from .vgg.layers import PAPER_LAYERS, layer, receptive_field
 from .config import FusionConfig
 from .data import Pair, load_pair, real_pairs
 from .features import activities
 from .fusion import FusionResult, fuse
 from .tasks import Task, score
-from .weights import KINDS, VGGWeights, quiet_weights
+from .vgg.weights import KINDS, VGGWeights, quiet_weights
 
 __all__ = [
     "SETTINGS",
@@ -68,7 +68,7 @@ def open_weights() -> VGGWeights:
     Returns
     -------
     VGGWeights
-        Those of :func:`fusionlib.weights.load_weights`.
+        Those of :func:`fusionlib.vgg.weights.load_weights`.
     """
     weights = quiet_weights()
     print(f"weights: {weights.short_label}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .architecture import PAPER_LAYERS, check_layers
+from .vgg.layers import PAPER_LAYERS, check_layers
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
 from .validation import check_choice, check_positive, check_positive_int

@@ -11,17 +11,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from .activity import l1_norm
-from .architecture import CONVOLUTIONS, check_layers, map_shape
-from .bands import run_by_rows
+from .vgg.layers import CONVOLUTIONS, check_layers, map_shape
+from .vgg.bands import run_by_rows
 from .config import FusionConfig
-from .convolution import Convolver, check_precision, pick_device
+from .vgg.convolution import Convolver, check_precision, pick_device
 from .errors import InputError
-from .memory import BAND
+from .vgg.memory import BAND
 from .validation import Image, check_choice
-from .weights import grey_convolutions
+from .vgg.weights import grey_convolutions
 
 if TYPE_CHECKING:
-    from .weights import VGGWeights
+    from .vgg.weights import VGGWeights
 
 __all__ = ["Network", "activities", "build_network", "feature_maps"]
 
@@ -34,9 +34,9 @@ class Network:
     weights : VGGWeights
         The nine convolutions.
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
     precision : {"fp32", "bf16"}, optional
-        See :func:`fusionlib.convolution.check_precision`.
+        See :func:`fusionlib.vgg.convolution.check_precision`.
 
     Attributes
     ----------
@@ -180,9 +180,9 @@ def activities(
         Which layers, and how they are read.
     device : str, optional
         Where to run weights that are not a network yet; see
-        :func:`fusionlib.convolution.pick_device`.
+        :func:`fusionlib.vgg.convolution.pick_device`.
     band : int, optional
-        Features of a layer that are held at once; see :mod:`fusionlib.memory`.
+        Features of a layer that are held at once; see :mod:`fusionlib.vgg.memory`.
 
     Returns
     -------

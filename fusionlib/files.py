@@ -17,7 +17,7 @@ from .validation import check_same_shape
 
 if TYPE_CHECKING:
     from .fusion import Model
-    from .weights import VGGWeights
+    from .vgg.weights import VGGWeights
 
 __all__ = ["check_files", "fuse_files"]
 

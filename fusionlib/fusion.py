@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ._version import __version__
 from .activity import block_average
-from .architecture import layer
+from .vgg.layers import layer
 from .colour import compose, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .memory import plan_band
+from .vgg.memory import plan_band
 from .validation import Image, as_sources, check_choice
 from .weight_maps import upsample, weights_from_activity
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import os
 
     from .features import Network
-    from .weights import VGGWeights
+    from .vgg.weights import VGGWeights
 
 __all__ = [
     "FusionResult",
@@ -152,11 +152,11 @@ def load_model(
     Parameters
     ----------
     weights : str, path-like, VGGWeights, Model or None, optional
-        See :func:`fusionlib.weights.load_weights`. A Model is returned as it is.
+        See :func:`fusionlib.vgg.weights.load_weights`. A Model is returned as it is.
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
     precision : str, optional
-        See :func:`fusionlib.convolution.check_precision`; fp32 by default.
+        See :func:`fusionlib.vgg.convolution.check_precision`; fp32 by default.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def load_model(
         return weights
     # Imported here: these bring torch, which takes longer than everything else.
     from .features import Network
-    from .weights import load_weights
+    from .vgg.weights import load_weights
 
     loaded = load_weights(weights)
     return Model(loaded, Network(loaded, device, precision or "fp32"))
@@ -345,10 +345,10 @@ def fuse(
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
-        See :func:`fusionlib.weights.load_weights`; or what :func:`load_model`
+        See :func:`fusionlib.vgg.weights.load_weights`; or what :func:`load_model`
         returned, with its device and precision: others are refused.
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
     register : bool, optional
         First move the other sources onto the colour source, or onto the first one if
         all are grey, by :func:`fusionlib.registration.register`. It is not part of

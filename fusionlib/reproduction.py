@@ -150,7 +150,7 @@ class Task:
     output : pathlib.Path
         Folder of the whole run.
     weights : str or None
-        Weights of the paper's method; see :func:`fusionlib.weights.load_weights`.
+        Weights of the paper's method; see :func:`fusionlib.vgg.weights.load_weights`.
     weights_label : str
         Their name and what is unusual about them, empty for other methods.
     weights_sha256 : str
@@ -275,7 +275,7 @@ def _fuse(task: Task, sources: Sequence[Any]) -> Any:
     if task.method == "proposed":
         from .config import FusionConfig
         from .fusion import fuse
-        from .weights import quiet_weights
+        from .vgg.weights import quiet_weights
 
         config = FusionConfig.preset("released")
         # What is unusual about the weights was said when the run began.
@@ -344,7 +344,7 @@ def reproduce(
     numbers : iterable of int, optional
         Numbers of pairs; all 21 by default.
     weights : str, optional
-        Weights of the paper's method; see :func:`fusionlib.weights.load_weights`.
+        Weights of the paper's method; see :func:`fusionlib.vgg.weights.load_weights`.
     dictionaries : path-like, optional
         Folder with ``convsr_dictionary.mat`` and ``jsr_dictionaries``; without it,
         or for files that it lacks, ConvSR uses the dictionary that ships, and JSR
@@ -383,7 +383,7 @@ def reproduce(
         folder = check_folder(dictionaries, "dictionaries")
     label = digest = ""
     if "proposed" in names:
-        from .weights import load_weights
+        from .vgg.weights import load_weights
 
         loaded = load_weights(weights)
         label, digest = loaded.label, loaded.sha256

@@ -44,8 +44,8 @@ def setup(*, offline: bool | None = None, progress: bool = False) -> dict[str, s
 
 
 def _weights(offline: bool, progress: bool) -> str:
-    from .weight_sources import discard_damaged, is_cached
-    from .weights import NAMED_WEIGHTS, fetch_weights, quiet_weights
+    from .vgg.sources import discard_damaged, is_cached
+    from .vgg.weights import NAMED_WEIGHTS, fetch_weights, quiet_weights
 
     origin, problems = "", []
     try:

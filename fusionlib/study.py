@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ._version import __version__
 from .activity import l1_norm
-from .architecture import CONVOLUTIONS, PAPER_LAYERS
+from .vgg.layers import CONVOLUTIONS, PAPER_LAYERS
 from .config import FusionConfig
 from .data import Pair, load_pair, registry
 from .decomposition import decompose
@@ -38,7 +38,7 @@ from .io import append_line, check_file, check_output, to_uint8
 from .validation import Image, check_choice, check_positive_int
 
 if TYPE_CHECKING:
-    from .weights import VGGWeights
+    from .vgg.weights import VGGWeights
 
 __all__ = [
     "COLUMNS",
@@ -240,7 +240,7 @@ def read_activities(
     before, after : dict of str to numpy.ndarray, shape (K, h, w)
         The two readings, from one pass of the network, in single precision.
     """
-    from .convolution import pick_device
+    from .vgg.convolution import pick_device
     from .features import Network, build_network
 
     def both(x: Any) -> tuple[Any, Any]:
@@ -365,7 +365,7 @@ def _activities(
     chosen: Variant, details: Image, weights: VGGWeights, device: str
 ) -> tuple[Activities, Activities]:
     """Return both readings of the source of activity that a variant names."""
-    from .weights import seeded_weights
+    from .vgg.weights import seeded_weights
 
     if chosen.network == "gradient":
         # It takes the place of the first layer, which has the image's resolution.
@@ -402,7 +402,7 @@ def measure(
     weights : VGGWeights
         The weights of variants whose network is "trained".
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
 
     Yields
     ------
@@ -669,7 +669,7 @@ def run_study(
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.
     device : str, optional
-        See :func:`fusionlib.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.pick_device`.
     progress : bool, optional
         Show a progress bar on stderr.
 

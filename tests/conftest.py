@@ -38,7 +38,7 @@ def reference_folder() -> Path:
 @pytest.fixture(scope="session")
 def oxford():
     """Weights of the Oxford release: FUSIONLIB_WEIGHTS, or what was fetched."""
-    from fusionlib.weights import cached_path, quiet_weights
+    from fusionlib.vgg.weights import cached_path, quiet_weights
 
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if not named and not cached_path("oxford").is_file():
@@ -52,7 +52,7 @@ def oxford():
 @pytest.fixture(scope="session")
 def seeded():
     """Random weights, the same everywhere."""
-    from fusionlib.weights import seeded_weights
+    from fusionlib.vgg.weights import seeded_weights
 
     return seeded_weights()
 

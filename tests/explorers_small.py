@@ -8,7 +8,7 @@ from unittest import mock
 
 from fusionlib import explorers
 from fusionlib.data import Pair, load_pair
-from fusionlib.weights import seeded_weights
+from fusionlib.vgg.weights import seeded_weights
 
 #: Function that makes each explorer, by kind.
 MAKERS = {

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusionlib.weights import VGGWeights
+from fusionlib.vgg.weights import VGGWeights
 
 from .vision import vgg19_features
 

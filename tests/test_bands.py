@@ -7,7 +7,7 @@ from fusionlib import FusionConfig, fuse
 from fusionlib.errors import InputError
 from fusionlib.features import Network, activities
 from fusionlib.fusion import fuse_image
-from fusionlib.memory import BAND, parse_memory, plan_band
+from fusionlib.vgg.memory import BAND, parse_memory, plan_band
 
 CASES = [
     ((150, 203), {}),

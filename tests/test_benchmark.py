@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fusionlib import FusionConfig, benchmark, fuse
-from fusionlib.architecture import multiply_adds
+from fusionlib.vgg.layers import multiply_adds
 
 from . import naive
 

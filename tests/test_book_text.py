@@ -23,7 +23,7 @@ from fusionlib.book_text import (
     paper_value,
     task_numbers,
 )
-from fusionlib.weights import VGGWeights
+from fusionlib.vgg.weights import VGGWeights
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ def other(seeded):
 
 @pytest.fixture
 def paper(seeded):
-    from fusionlib.weights import OXFORD_BIASES
+    from fusionlib.vgg.weights import OXFORD_BIASES
 
     arrays = dict(seeded.arrays)
     arrays["features.0.bias"] = arrays["features.0.bias"].copy()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib.weights import cached_path, import_weights, seeded_weights
+from fusionlib.vgg.weights import cached_path, import_weights, seeded_weights
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,7 +15,7 @@ from PIL import Image
 from fusionlib import FusionConfig, fuse, read_image
 from fusionlib.cli import main
 from fusionlib.io import to_uint8
-from fusionlib.weights import KINDS
+from fusionlib.vgg.weights import KINDS
 
 from .conftest import assert_same_image
 from .test_io_and_data import bad_files, odd_paths

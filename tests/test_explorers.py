@@ -27,7 +27,7 @@ from fusionlib.explorers._page import Store, pack
 from fusionlib.fusion import select
 from fusionlib.io import to_uint8
 from fusionlib.metrics import n_abf
-from fusionlib.weights import VGGWeights
+from fusionlib.vgg.weights import VGGWeights
 
 from .conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from .explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair

@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionlib import architecture
-from fusionlib.architecture import CONVOLUTIONS, LAYERS, PAPER_LAYERS
+from fusionlib.vgg import layers as architecture
+from fusionlib.vgg.layers import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 from fusionlib.config import FusionConfig
-from fusionlib.convolution import (
+from fusionlib.vgg.convolution import (
     Convolver,
     check_precision,
     pick_device,
@@ -279,7 +279,7 @@ def test_bad_layers_are_refused(layers):
 @pytest.mark.parametrize("tiles", [1, 10**6])
 @pytest.mark.parametrize(("above", "below"), [(1, 1), (0, 1), (1, 0), (0, 0)])
 def test_both_backends_convolve_bands(monkeypatch, tiles, above, below):
-    monkeypatch.setattr("fusionlib.convolution.WINOGRAD_TILES", tiles)
+    monkeypatch.setattr("fusionlib.vgg.convolution.WINOGRAD_TILES", tiles)
     random = torch.Generator().manual_seed(0)
     x = torch.randn(1, 64, 40, 50, generator=random)
     weight, bias = torch.randn(64, 64, 3, 3, generator=random) / 24, torch.ones(64)

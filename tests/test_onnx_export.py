@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from fusionlib import FusionConfig, fuse, load_pair
-from fusionlib.architecture import PAPER_LAYERS
+from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.features import activities
 from fusionlib.fusion import fuse_details, reconstruct
-from fusionlib.onnx_export import _int8, export_onnx
+from fusionlib.vgg.onnx import _int8, export_onnx
 
 from .conftest import psnr
 from .test_cli import refused

@@ -11,7 +11,7 @@ from fusionlib import data
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.setup import setup
-from fusionlib.weights import (
+from fusionlib.vgg.weights import (
     NAMED_WEIGHTS,
     cached_path,
     import_weights,

@@ -15,10 +15,12 @@ from dataclasses import replace
 
 import pytest
 
-from fusionlib import download, weight_files, weight_sources
+from fusionlib import download
+from fusionlib.vgg import files as weight_files
+from fusionlib.vgg import sources as weight_sources
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.weights import (
+from fusionlib.vgg.weights import (
     NAMED_WEIGHTS,
     WeightsWarning,
     cached_path,

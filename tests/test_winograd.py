@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusionlib.convolution import Convolver
+from fusionlib.vgg.convolution import Convolver
 from fusionlib.features import Network, activities
-from fusionlib.winograd import KERNEL, Winograd3x3
+from fusionlib.vgg.winograd import KERNEL, Winograd3x3
 
 
 def case(images, inputs, outputs, height, width, seed=0):

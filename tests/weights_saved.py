@@ -4,7 +4,7 @@ import h5py
 import torch
 from safetensors.numpy import save_file
 
-from fusionlib.architecture import CONVOLUTIONS
+from fusionlib.vgg.layers import CONVOLUTIONS
 
 
 def save_all(folder, weights):

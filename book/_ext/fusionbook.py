@@ -79,7 +79,7 @@ def name_weights(app: Any, docname: str, source: list[str]) -> None:
     captions = re.compile(r'^.*\bcaption"?: ".*\{weights\}.*$', re.MULTILINE)
     if not captions.search(source[0]):
         return
-    from fusionlib.weights import quiet_weights
+    from fusionlib.vgg.weights import quiet_weights
 
     phrase = json.dumps(quiet_weights().short_label, ensure_ascii=False)[1:-1]
     source[0] = captions.sub(

@@ -119,8 +119,8 @@ def _install() -> Path:
 def _export(path: Path) -> dict[str, Any]:
     """Write the network with the weights that the book is built with."""
     from fusionlib.errors import InputError
-    from fusionlib.onnx_export import export_onnx
-    from fusionlib.weights import quiet_weights
+    from fusionlib.vgg.onnx import export_onnx
+    from fusionlib.vgg.weights import quiet_weights
 
     try:
         weights = quiet_weights()  # the page itself names them

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionlib import explorers
-from fusionlib.architecture import PAPER_LAYERS
+from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.data import load_pair, scenes
 from fusionlib.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
 from fusionlib.explorers._page import pack

@@ -17,7 +17,7 @@ import time
 from fusionlib import __version__, load_pair, tasks
 from fusionlib.book_text import TRAINED, key_numbers, task_numbers
 from fusionlib.io import atomic_path
-from fusionlib.weights import quiet_weights
+from fusionlib.vgg.weights import quiet_weights
 
 #: What needs no sample of relu4_1.
 SHALLOW = re.compile(r"(weight|floor|negated) relu[123]_1$")

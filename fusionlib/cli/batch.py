@@ -91,12 +91,12 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..batch import ClusterLost, Fuser, check_cluster, connect, run_batch
-    from ..weights import load_weights
+    from ..vgg.weights import load_weights
 
     check_cluster(arguments.workers, arguments.scheduler)
     config = fusion_config(arguments)
     if arguments.scheduler is None and arguments.device != "auto":
-        from ..convolution import pick_device
+        from ..vgg.convolution import pick_device
 
         pick_device(arguments.device)
     fuser = Fuser(

@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file and print its name."""
-    from ..onnx_export import export_onnx
+    from ..vgg.onnx import export_onnx
 
     written = export_onnx(
         arguments.weights, arguments.output, quantize=arguments.quantize

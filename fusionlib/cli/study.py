@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..data import list_pairs
     from ..study import run_study
-    from ..weights import load_weights
+    from ..vgg.weights import load_weights
 
     if arguments.pairs is not None:
         pairs = [name.strip() for name in arguments.pairs.split(",")]

@@ -41,7 +41,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Print the names and where they are."""
     import os
 
-    from ..weights import KINDS, NAMED_WEIGHTS, cached_path, verify_weights
+    from ..vgg.weights import KINDS, NAMED_WEIGHTS, cached_path, verify_weights
 
     rows = []
     for name, state in verify_weights().items():
@@ -63,7 +63,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_fetch(arguments: argparse.Namespace) -> int:
     """Download weights."""
-    from ..weights import fetch_weights
+    from ..vgg.weights import fetch_weights
 
     print_text(one_line(str(fetch_weights(arguments.name, progress=is_terminal()))))
     return 0
@@ -71,7 +71,7 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Convert a file."""
-    from ..weights import import_weights
+    from ..vgg.weights import import_weights
 
     print_text(one_line(str(import_weights(arguments.file, arguments.name))))
     return 0
@@ -79,7 +79,7 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print the state of each set in the cache; the status is 1 if one is damaged."""
-    from ..weights import verify_weights
+    from ..vgg.weights import verify_weights
 
     states = verify_weights()
     print_text(table(("NAME", "STATE"), list(states.items())))

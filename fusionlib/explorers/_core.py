@@ -14,7 +14,7 @@ from ..data import Pair, load_pair
 from ..errors import InputError
 from ..io import to_uint8
 from ..validation import as_sources
-from ..weights import VGGWeights, quiet_weights
+from ..vgg.weights import VGGWeights, quiet_weights
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
@@ -91,7 +91,7 @@ class Explorer:
     pair : Pair, str, int or sequence of two arrays
         What to explore; see :func:`as_pair`.
     weights : str, path-like, VGGWeights or None
-        See :func:`fusionlib.weights.load_weights`; unused where no network is.
+        See :func:`fusionlib.vgg.weights.load_weights`; unused where no network is.
     """
 
     pair: Any

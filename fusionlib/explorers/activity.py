@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import block_average
-from ..architecture import PAPER_LAYERS, layer
+from ..vgg.layers import PAPER_LAYERS, layer
 from ..config import FusionConfig
 from ..decomposition import decompose
 from ..features import activities
@@ -37,7 +37,7 @@ def activity_explorer(pair: Any = "street", weights: Any = None) -> ActivityExpl
     pair : Pair, str, int or sequence of two arrays, optional
         A pair, its name or number, or an infrared and a visible image.
     weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..architecture import PAPER_LAYERS, layer, receptive_box, receptive_field
+from ..vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
 from ..decomposition import decompose
 from ..features import feature_maps
 from ..io import to_uint8
@@ -34,7 +34,7 @@ def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser
     pair : Pair, str, int or sequence of two arrays, optional
         Whose detail contents: a pair, its name or number, or two images.
     weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def metrics_explorer(pair: Any = "street", weights: Any = None) -> MetricsExplor
     pair : Pair, str, int or sequence of two arrays, optional
         A pair, its name or number, or an infrared and a visible image.
     weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
 
     Returns
     -------

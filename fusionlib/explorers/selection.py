@@ -41,7 +41,7 @@ def selection_explorer(
     pair : Pair, str, int or sequence of two arrays, optional
         What to fuse: a pair, its name or number, or an infrared and a visible image.
     weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
     full : bool, optional
         Offer both selection rules and read out candidates in hundredths of a grey
         level. Without it, the static page is about half as heavy.

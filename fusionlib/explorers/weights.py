@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..architecture import layer
+from ..vgg.layers import layer
 from ..fusion import FusionResult, fuse
 from ..io import to_uint8
 from ..weight_maps import upsample
@@ -35,7 +35,7 @@ def weights_explorer(pair: Any = "street", weights: Any = None) -> WeightsExplor
     pair : Pair, str, int or sequence of two arrays, optional
         A pair, its name or number, or an infrared and a visible image.
     weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
 
     Returns
     -------

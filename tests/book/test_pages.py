@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from fusionlib.weights import KINDS
+from fusionlib.vgg.weights import KINDS
 
 ROOT = Path(__file__).parents[2]
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))

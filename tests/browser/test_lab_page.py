@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 
 from fusionlib import FusionConfig, fuse, metrics
 from fusionlib.activity import block_average
-from fusionlib.architecture import PAPER_LAYERS
+from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.colour import luminance
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
@@ -68,8 +68,8 @@ def write_pages(folder):
 def folder(tmp_path_factory, browser):
     """The page with runtime and networks, or a skip that says what is missing."""
     pytest.importorskip("onnx", reason="onnx is not installed: no lab page")
-    from fusionlib.onnx_export import export_onnx
-    from fusionlib.weights import quiet_weights
+    from fusionlib.vgg.onnx import export_onnx
+    from fusionlib.vgg.weights import quiet_weights
 
     build = module("build")
     place = tmp_path_factory.mktemp("lab")
@@ -277,7 +277,7 @@ def test_metrics_equal_the_library(ask):
 def test_tiles_give_the_activities_of_the_whole_image(ask, budget):
     """Tiles of the page, cut and joined by it; the network is PyTorch."""
     from fusionlib.features import activities
-    from fusionlib.weights import seeded_weights
+    from fusionlib.vgg.weights import seeded_weights
 
     height, width, weights = 131, 205, seeded_weights()
     config = FusionConfig()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .errors import InputError
+from ..errors import InputError
 
 __all__ = ["BAND", "parse_memory", "plan_band"]
 

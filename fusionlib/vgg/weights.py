@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .architecture import CONVOLUTIONS
-from .errors import InputError
-from .io import look_at
-from .weight_files import Arrays, digest, read_weights
-from .weight_sources import (
+from .layers import CONVOLUTIONS
+from ..errors import InputError
+from ..io import look_at
+from .files import Arrays, digest, read_weights
+from .sources import (
     NAMED_WEIGHTS,
     WeightsWarning,
     cached_path,

@@ -1,7 +1,7 @@
 """Where and how a convolution is computed: device, arithmetic and backend.
 
 Three backends give the same convolution up to float32 rounding: a matrix product for
-the first layer, Winograd's algorithm (``fusionlib.winograd``) for float32 on the
+the first layer, Winograd's algorithm (``fusionlib.vgg.winograd``) for float32 on the
 processor, and torch's own (oneDNN on the processor, cuDNN on a GPU) for everything
 else. The choice does not depend on the processor, because where both sources are flat
 the last bit of an activity decides how a pixel is rounded.
@@ -14,9 +14,9 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from .config import PRECISIONS
-from .errors import InputError
-from .validation import check_choice
+from ..config import PRECISIONS
+from ..errors import InputError
+from ..validation import check_choice
 from .winograd import TILE_OUT, Winograd3x3
 
 __all__ = [
@@ -132,7 +132,7 @@ class Convolver:
         Parameters
         ----------
         x, relu, above, below
-            As ``fusionlib.winograd.Winograd3x3`` takes them, whatever the backend.
+            As ``fusionlib.vgg.winograd.Winograd3x3`` takes them, whatever the backend.
 
         Returns
         -------

@@ -11,10 +11,10 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import download, has_hash, host, pip_download, temporary_folder
-from .errors import InputError, reason
-from .io import check_file, is_file
-from .weight_files import digest, read_weights, write_weights
+from ..download import download, has_hash, host, pip_download, temporary_folder
+from ..errors import InputError, reason
+from ..io import check_file, is_file
+from .files import digest, read_weights, write_weights
 
 __all__ = [
     "NAMED_WEIGHTS",

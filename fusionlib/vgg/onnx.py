@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._version import __version__
-from .architecture import CONVOLUTIONS, PAPER_LAYERS
-from .errors import InputError
-from .io import atomic_path, check_output
-from .validation import check_choice
+from .._version import __version__
+from .layers import CONVOLUTIONS, PAPER_LAYERS
+from ..errors import InputError
+from ..io import atomic_path, check_output
+from ..validation import check_choice
 from .weights import VGGWeights, grey_convolutions, load_weights
 
 __all__ = ["QUANTIZATIONS", "export_onnx"]
@@ -45,12 +45,12 @@ def export_onnx(
     (N, h, w): the l1-norm over the channels of ``relu1_1`` to ``relu4_1``, equation
     (5), and of ``conv1_1`` to ``conv4_1``, the same before the ReLU. Pooling rounds
     up. The three kernels of conv1_1 are added up, see
-    :func:`fusionlib.weights.grey_convolutions`.
+    :func:`fusionlib.vgg.weights.grey_convolutions`.
 
     Parameters
     ----------
     weights : str, path-like, VGGWeights or None
-        See :func:`fusionlib.weights.load_weights`.
+        See :func:`fusionlib.vgg.weights.load_weights`.
     path : path-like
         The file to write; its name ends in ``.onnx``.
     quantize : {None, "int8", "fp16"}, optional

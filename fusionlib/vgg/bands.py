@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .architecture import CONVOLUTIONS, Convolution, layer, pooled_shape
+from .layers import CONVOLUTIONS, Convolution, layer, pooled_shape
 from .memory import BAND
 
 __all__ = ["run_by_rows"]
