@@ -34,7 +34,7 @@ from fusionlib.vgg.layers import multiply_adds  # noqa: E402
 from fusionlib.vgg.convolution import has_bf16  # noqa: E402
 from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.fusion import fuse_image, load_model  # noqa: E402
-from fusionlib.io import atomic_path, to_uint8  # noqa: E402
+from fusionlib.images.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.vgg.weights import load_weights  # noqa: E402
 from tests import naive  # noqa: E402
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from fusionlib.cli.options import table  # noqa: E402
 from fusionlib.data import load_pair, scenes  # noqa: E402
-from fusionlib.io import write_image  # noqa: E402
+from fusionlib.images.io import write_image  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, chromium_path  # noqa: E402
 
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))

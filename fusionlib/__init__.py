@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .fusion import FusionResult as FusionResult
     from .fusion import fuse as fuse
-    from .io import read_image as read_image
-    from .io import write_image as write_image
+    from .images.io import read_image as read_image
+    from .images.io import write_image as write_image
     from .vgg.weights import load_weights as load_weights
 
 # Names are imported when they are first used, so that `import fusionlib` is quick.
@@ -39,8 +39,8 @@ _HOMES = {
     "list_pairs": "data",
     "load_pair": "data",
     "load_weights": "vgg.weights",
-    "read_image": "io",
-    "write_image": "io",
+    "read_image": "images.io",
+    "write_image": "images.io",
 }
 
 __all__ = ["__version__", *_HOMES]

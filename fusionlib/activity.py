@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 
 from .errors import InputError
-from .validation import Image, check_positive_int
+from .images.validation import Image, check_positive_int
 
 __all__ = ["block_average", "l1_norm"]
 

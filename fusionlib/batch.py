@@ -31,10 +31,10 @@ from ._version import __version__
 from .config import FusionConfig
 from .errors import InputError
 from .files import fuse_files
-from .io import append_line
+from .images.io import append_line
 from .vgg.memory import parse_memory
 from .pairing import FilePair
-from .validation import check_workers
+from .images.validation import check_workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -13,7 +13,7 @@ import numpy as np
 from .vgg.layers import PAPER_LAYERS, check_layers
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
-from .validation import check_choice, check_positive, check_positive_int
+from .images.validation import check_choice, check_positive, check_positive_int
 
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
 

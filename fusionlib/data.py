@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from .errors import InputError
-from .io import check_file, is_file, read_image
-from .validation import Image, as_whole_number, check_same_shape
+from .images.io import check_file, is_file, read_image
+from .images.validation import Image, as_whole_number, check_same_shape
 
 __all__ = [
     "Pair",

@@ -20,7 +20,7 @@ import scipy.fft
 import scipy.sparse
 import scipy.sparse.linalg
 
-from .validation import Image, as_image, check_positive, check_positive_int
+from .images.validation import Image, as_image, check_positive, check_positive_int
 
 __all__ = [
     "DEFAULT_LAM",
@@ -82,7 +82,7 @@ def decompose(
     Parameters
     ----------
     image : array_like, shape (H, W)
-        Grey image in [0, 1]; see :func:`fusionlib.validation.as_image`.
+        Grey image in [0, 1]; see :func:`fusionlib.images.validation.as_image`.
     lam : float, optional
         Weight of the gradient penalty, above 0: the larger, the smoother the base.
     padding : int, optional

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch
 from .errors import InputError
 from .fusion import FusionResult
 from .plotting import BookFigure, figure
-from .validation import Image
+from .images.validation import Image
 
 __all__ = ["before_and_after", "pipeline"]
 

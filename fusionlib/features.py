@@ -17,7 +17,7 @@ from .config import FusionConfig
 from .vgg.convolution import Convolver, check_precision, pick_device
 from .errors import InputError
 from .vgg.memory import BAND
-from .validation import Image, check_choice
+from .images.validation import Image, check_choice
 from .vgg.weights import grey_convolutions
 
 if TYPE_CHECKING:

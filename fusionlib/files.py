@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .colour import split_sources
+from .images.colour import split_sources
 from .config import FusionConfig
 from .errors import InputError
 from .fusion import fuse_image
-from .io import check_writable, read_pixels, write_image
-from .validation import check_same_shape
+from .images.io import check_writable, read_pixels, write_image
+from .images.validation import check_same_shape
 
 if TYPE_CHECKING:
     from .fusion import Model

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .activity import block_average
 from .vgg.layers import layer
-from .colour import compose, split_sources
+from .images.colour import compose, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
 from .vgg.memory import plan_band
-from .validation import Image, as_sources, check_choice
+from .images.validation import Image, as_sources, check_choice
 from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class FusionResult:
         """The fused image in [0, 1], float64, to show and to save.
 
         F clipped, of shape (H, W); of shape (H, W, 3) if a source was in colour,
-        with the chroma of that source (see :func:`fusionlib.colour.compose`).
+        with the chroma of that source (see :func:`fusionlib.images.colour.compose`).
         """
         return _shown(self.F, self.chroma)
 
@@ -339,9 +339,9 @@ def fuse(
     Parameters
     ----------
     sources : sequence of K >= 2 array_like, shape (H, W)
-        The sources I_1 .. I_K; see :func:`fusionlib.validation.as_image`. One of
+        The sources I_1 .. I_K; see :func:`fusionlib.images.validation.as_image`. One of
         them may be in colour, of shape (H, W, 3): its luminance is fused and its
-        chroma kept, see :mod:`fusionlib.colour`.
+        chroma kept, see :mod:`fusionlib.images.colour`.
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
@@ -351,7 +351,7 @@ def fuse(
         See :func:`fusionlib.vgg.convolution.pick_device`.
     register : bool, optional
         First move the other sources onto the colour source, or onto the first one if
-        all are grey, by :func:`fusionlib.registration.register`. It is not part of
+        all are grey, by :func:`fusionlib.images.registration.register`. It is not part of
         the method.
     max_memory : str or int, optional
         Memory for the whole process, such as ``"4GB"``. The network runs in bands of
@@ -520,7 +520,7 @@ class _Job:
         self.clock.lap("load")
         self._moves = None
         if register:
-            from .registration import register_sources
+            from .images.registration import register_sources
 
             self.images, moves = register_sources(
                 self.images, reference=self._coloured or 0

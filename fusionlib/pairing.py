@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InputError
-from .io import is_file
+from .images.io import is_file
 
 __all__ = ["FilePair", "find_pairs"]
 

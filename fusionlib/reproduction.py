@@ -28,7 +28,7 @@ import numpy as np
 from ._compute import processors, thread_budget
 from ._version import __version__
 from .errors import InputError, reason
-from .io import (
+from .images.io import (
     atomic_path,
     check_folder,
     is_file,
@@ -37,7 +37,7 @@ from .io import (
     to_uint8,
     write_image,
 )
-from .validation import check_choice, check_positive_int, check_workers
+from .images.validation import check_choice, check_positive_int, check_workers
 
 __all__ = [
     "DEFAULT_METHODS",

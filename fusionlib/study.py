@@ -34,8 +34,8 @@ from .data import Pair, load_pair, registry
 from .decomposition import decompose
 from .errors import InputError, reason
 from .fusion import fuse_base, fuse_details, reconstruct
-from .io import append_line, check_file, check_output, to_uint8
-from .validation import Image, check_choice, check_positive_int
+from .images.io import append_line, check_file, check_output, to_uint8
+from .images.validation import Image, check_choice, check_positive_int
 
 if TYPE_CHECKING:
     from .vgg.weights import VGGWeights

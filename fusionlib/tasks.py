@@ -17,9 +17,9 @@ import scipy.ndimage
 from numpy.random import RandomState
 
 from .errors import InputError
-from .io import to_uint8
-from .registration import Transform
-from .validation import Image, as_image, check_choice, check_positive, check_same_shape
+from .images.io import to_uint8
+from .images.registration import Transform
+from .images.validation import Image, as_image, check_choice, check_positive, check_same_shape
 
 __all__ = [
     "MISALIGNMENTS",
@@ -113,7 +113,7 @@ def multi_focus(
     """
     import skimage.data
 
-    from .colour import luminance
+    from .images.colour import luminance
 
     blur = check_positive(blur, "blur")
     if len(focus) < 2 or not all(0 <= f <= 1 for f in focus):
@@ -175,7 +175,7 @@ def multi_exposure(
     """
     import skimage.data
 
-    from .colour import luminance
+    from .images.colour import luminance
 
     if len(stops) < 2 or not all(math.isfinite(stop) for stop in stops):
         raise InputError(f"stops must be two or more finite numbers, got {stops!r}")

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 
 from .errors import InputError
-from .validation import Image, check_choice
+from .images.validation import Image, check_choice
 
 __all__ = ["upsample", "weights_from_activity"]
 

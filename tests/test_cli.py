@@ -14,7 +14,7 @@ from PIL import Image
 
 from fusionlib import FusionConfig, fuse, read_image
 from fusionlib.cli import main
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.vgg.weights import KINDS
 
 from .conftest import assert_same_image
@@ -130,7 +130,7 @@ def test_colour_and_a_memory_budget_go_together(pair, colour, tmp_path):
 
 
 def test_metrics_of_colour_files_only_on_their_luminance(pair, colour, capsys):
-    from fusionlib.colour import luminance
+    from fusionlib.images.colour import luminance
     from fusionlib.metrics import evaluate
 
     arguments = ["evaluate", *pair[:2], colour, "--metrics", "SSIM_a", "--json"]

@@ -10,7 +10,7 @@ import scipy.io
 
 from fusionlib.baselines import METHODS, jsr
 from fusionlib.cli import main
-from fusionlib.io import read_image, to_uint8, write_image
+from fusionlib.images.io import read_image, to_uint8, write_image
 
 from .conftest import assert_same_image
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fusionlib import FusionConfig, fuse
-from fusionlib.colour import compose, luminance, rgb_to_ycbcr, ycbcr_to_rgb
+from fusionlib.images.colour import compose, luminance, rgb_to_ycbcr, ycbcr_to_rgb
 from fusionlib.errors import InputError
 
 unit = st.floats(0, 1, width=32)

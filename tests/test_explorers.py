@@ -25,7 +25,7 @@ from fusionlib.explorers import _arithmetic as arithmetic
 from fusionlib.explorers._core import as_pair, fit, outlined
 from fusionlib.explorers._page import Store, pack
 from fusionlib.fusion import select
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.metrics import n_abf
 from fusionlib.vgg.weights import VGGWeights
 

@@ -19,7 +19,7 @@ from fusionlib.fusion import (
     reconstruct,
     select,
 )
-from fusionlib.io import read_image, to_uint8
+from fusionlib.images.io import read_image, to_uint8
 
 from .conftest import assert_same_image, psnr
 

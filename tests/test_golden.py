@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from fusionlib.data import scenes
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.metrics import CONVENTIONS
 
 from .conftest import assert_same_image

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from fusionlib import data
 from fusionlib.data import list_pairs, load_pair, registry, scenes, verify
 from fusionlib.errors import InputError
-from fusionlib.io import (
+from fusionlib.images.io import (
     append_line,
     atomic_path,
     read_image,
@@ -357,7 +357,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(grey):
     """A limit on the size of files stands for the full disk."""
     code = (
         "import resource, sys, numpy as np\n"
-        "from fusionlib.io import write_image\n"
+        "from fusionlib.images.io import write_image\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "noise = np.random.RandomState(0).randint(0, 256, (64, 64)).astype(np.uint8)\n"
         "for ending in ('png', 'tif', 'bmp'):\n"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fusionlib.io import read_pixels
+from fusionlib.images.io import read_pixels
 
 from .test_io_and_data import png
 

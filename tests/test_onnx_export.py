@@ -173,7 +173,7 @@ def test_a_failure_leaves_the_old_file(seeded, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("fusionlib.io.os.replace", fail)
+    monkeypatch.setattr("fusionlib.images.io.os.replace", fail)
     with pytest.raises(InputError, match="disk full"):
         export_onnx(seeded, path)
     assert path.read_text() == "old"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fusionlib import fuse, load_pair
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.io import read_image, write_image
-from fusionlib.registration import Transform, register, register_sources
+from fusionlib.images.io import read_image, write_image
+from fusionlib.images.registration import Transform, register, register_sources
 
 CUT = (slice(40, -40), slice(40, -40))
 

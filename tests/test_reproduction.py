@@ -19,7 +19,7 @@ from fusionlib import reproduction
 from fusionlib.baselines import METHODS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.io import read_image, write_image
+from fusionlib.images.io import read_image, write_image
 from fusionlib.reproduction import (
     Published,
     Task,

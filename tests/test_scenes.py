@@ -12,7 +12,7 @@ import scipy.ndimage
 import scipy.stats
 
 from fusionlib.data import Pair, load_pair, scenes
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 
 NAMES = ["street", "camouflage", "smoke", "facade", "harbour"]
 

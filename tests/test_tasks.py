@@ -11,7 +11,7 @@ from fusionlib import FusionConfig, fuse
 from fusionlib.baselines import laplacian, mean
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.io import read_image, to_uint8, write_image
+from fusionlib.images.io import read_image, to_uint8, write_image
 from fusionlib.tasks import (
     MISALIGNMENTS,
     hot_coffee,

@@ -16,7 +16,7 @@ from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.data import load_pair, scenes
 from fusionlib.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
 from fusionlib.explorers._page import pack
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 
 __all__ = ["SHARED", "write_lab_files"]
 

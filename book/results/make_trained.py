@@ -16,7 +16,7 @@ import time
 
 from fusionlib import __version__, load_pair, tasks
 from fusionlib.book_text import TRAINED, key_numbers, task_numbers
-from fusionlib.io import atomic_path
+from fusionlib.images.io import atomic_path
 from fusionlib.vgg.weights import quiet_weights
 
 #: What needs no sample of relu4_1.

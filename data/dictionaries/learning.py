@@ -32,8 +32,8 @@ from fusionlib.baselines import sparse_maps
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
-from fusionlib.io import atomic_path
-from fusionlib.validation import Image, as_sources, check_positive, check_positive_int
+from fusionlib.images.io import atomic_path
+from fusionlib.images.validation import Image, as_sources, check_positive, check_positive_int
 
 __all__ = ["learn_dictionary", "ship_dictionary"]
 
@@ -56,7 +56,7 @@ def learn_dictionary(
     Parameters
     ----------
     images : sequence of array_like, each of shape (H, W)
-        Grey images; see :func:`fusionlib.validation.as_sources`.
+        Grey images; see :func:`fusionlib.images.validation.as_sources`.
     size : int, optional
         Filters are ``size`` x ``size`` pixels.
     filters : int, optional

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import InputError
-from ..io import to_uint8
-from ..validation import Image, check_positive, check_positive_int
+from ..images.io import to_uint8
+from ..images.validation import Image, check_positive, check_positive_int
 from .registry import method
 
 __all__ = ["cbf"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map, thread_budget
 from ..decomposition import decompose
-from ..validation import Image, check_positive, check_positive_int
+from ..images.validation import Image, check_positive, check_positive_int
 from .dictionaries import as_dictionary, default_convsr_dictionary
 from .registry import method
 

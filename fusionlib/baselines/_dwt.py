@@ -8,7 +8,7 @@ import numpy as np
 import pywt
 
 from ..errors import InputError
-from ..validation import Image, check_positive_int
+from ..images.validation import Image, check_positive_int
 from ._shared import choose_largest
 from .registry import method
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ..validation import Image, check_positive_int
+from ..images.validation import Image, check_positive_int
 from ._shared import prepare
 from .dictionaries import as_dictionary
 from .registry import method

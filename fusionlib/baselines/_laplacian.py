@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
-from ..validation import Image, check_positive_int
+from ..images.validation import Image, check_positive_int
 from ._shared import choose_largest
 from .registry import method
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..validation import Image
+from ..images.validation import Image
 from .registry import method
 
 __all__ = ["maximum", "mean"]

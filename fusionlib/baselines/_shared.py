@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 
 from ..errors import InputError
-from ..validation import Image, as_sources
+from ..images.validation import Image, as_sources
 
 __all__ = ["choose_largest", "gaussian", "prepare"]
 
@@ -21,7 +21,7 @@ def prepare(
     Parameters
     ----------
     sources : sequence of array_like, each of shape (H, W)
-        The images; see :func:`fusionlib.validation.as_sources`.
+        The images; see :func:`fusionlib.images.validation.as_sources`.
     name : str
         Name of the method, for messages.
     pair_only : bool, optional

@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 
-from ..io import to_uint8
-from ..validation import Image, check_positive, check_positive_int
+from ..images.io import to_uint8
+from ..images.validation import Image, check_positive, check_positive_int
 from ._shared import gaussian
 from .registry import method
 

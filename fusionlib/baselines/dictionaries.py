@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, reason
-from ..io import check_file
-from ..validation import as_array
+from ..images.io import check_file
+from ..images.validation import as_array
 
 __all__ = ["as_dictionary", "default_convsr_dictionary", "read_dictionary"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._registry import as_table, complete, convention_parameter, insert
-from ..validation import Image, check_choice
+from ..images.validation import Image, check_choice
 from ._shared import prepare
 
 __all__ = ["METHODS", "PAPER_METHODS", "Method", "get_method", "list_methods"]

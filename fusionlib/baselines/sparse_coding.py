@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..errors import InputError
-from ..validation import check_positive_int
+from ..images.validation import check_positive_int
 
 __all__ = ["decode", "ksvd", "sparse_codes"]
 

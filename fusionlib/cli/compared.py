@@ -70,8 +70,8 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
                 f"--method {arguments.method}"
             )
     from .._version import __version__
-    from ..io import read_image, write_image
-    from ..validation import check_same_shape
+    from ..images.io import read_image, write_image
+    from ..images.validation import check_same_shape
 
     parameters = dict(_parameter(text, method) for text in arguments.param)
     if arguments.dictionary is not None:

@@ -59,7 +59,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def _numbers(arguments: argparse.Namespace) -> list[int]:
     from ..data import NUMBERS
-    from ..validation import as_whole_number
+    from ..images.validation import as_whole_number
 
     numbers = []
     for text in arguments.numbers:

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"got {len(paths)} of them"
         )
     from ..metrics import METRICS, check_names, evaluate
-    from ..validation import check_choice, check_same_shape
+    from ..images.validation import check_choice, check_same_shape
 
     names = None
     if arguments.metrics is not None:
@@ -106,8 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(path: str, title: str, colour: bool) -> Any:
     """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
-    from ..colour import luminance
-    from ..io import read_pixels
+    from ..images.colour import luminance
+    from ..images.io import read_pixels
 
     pixels = read_pixels(path, title, colour=colour)
     if pixels.dtype != "uint8":

@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing and write the tables."""
     from ..reproduction import reproduce
-    from ..validation import check_workers
+    from ..images.validation import check_workers
 
     if arguments.workers is not None:
         check_workers(arguments.workers)

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _size(text: str) -> tuple[int, int]:
     from ..errors import InputError
-    from ..validation import as_whole_number
+    from ..images.validation import as_whole_number
 
     first, _, second = text.lower().partition("x")
     height, width = as_whole_number(first), as_whole_number(second)

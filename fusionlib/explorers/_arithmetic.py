@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fusion import select
-from ..io import to_uint8
+from ..images.io import to_uint8
 
 __all__ = [
     "Bytes",

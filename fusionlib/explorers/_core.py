@@ -12,8 +12,8 @@ from PIL import Image as PILImage
 
 from ..data import Pair, load_pair
 from ..errors import InputError
-from ..io import to_uint8
-from ..validation import as_sources
+from ..images.io import to_uint8
+from ..images.validation import as_sources
 from ..vgg.weights import VGGWeights, quiet_weights
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from ..errors import InputError
-from ..io import read_image
+from ..images.io import read_image
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Choice, Control, Slider, Switches
@@ -57,7 +57,7 @@ def read_upload(content: Any, file_name: str, name: str) -> Any:
     Raises
     ------
     InputError
-        As :func:`fusionlib.io.read_image`.
+        As :func:`fusionlib.images.io.read_image`.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "upload")

@@ -12,7 +12,7 @@ from ..vgg.layers import PAPER_LAYERS, layer
 from ..config import FusionConfig
 from ..decomposition import decompose
 from ..features import activities
-from ..io import to_uint8
+from ..images.io import to_uint8
 from ..weight_maps import weights_from_activity
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
 from ..decomposition import decompose
 from ..features import feature_maps
-from ..io import to_uint8
+from ..images.io import to_uint8
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fusion import fuse
-from ..io import to_uint8
+from ..images.io import to_uint8
 from ..metrics import METRICS, edge_preservation, evaluate
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fusion import fuse, reconstruct
-from ..io import to_uint8
+from ..images.io import to_uint8
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._colours import LAYER_COLOURS, rgb

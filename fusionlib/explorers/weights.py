@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..vgg.layers import layer
 from ..fusion import FusionResult, fuse
-from ..io import to_uint8
+from ..images.io import to_uint8
 from ..weight_maps import upsample
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes

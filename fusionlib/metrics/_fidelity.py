@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import parallel_map
-from ..validation import Image
+from ..images.validation import Image
 from ._windows import gaussian, smooth
 from .registry import metric
 

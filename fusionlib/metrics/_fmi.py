@@ -39,7 +39,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from .._compute import parallel_map
-from ..validation import Image, check_choice
+from ..images.validation import Image, check_choice
 from ._common import grid, takes_images
 from ._gradient import sobel
 from .registry import metric

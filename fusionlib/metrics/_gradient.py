@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import parallel_map
-from ..validation import Image
+from ..images.validation import Image
 from ._common import GRID, grid, part_of, takes_images
 from .registry import metric
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..validation import Image
+from ..images.validation import Image
 from ._common import levels, part_of, takes_images
 from .registry import metric
 

@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from ..validation import Image
+from ..images.validation import Image
 from .registry import metric
 
 __all__ = [

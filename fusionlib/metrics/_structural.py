@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._compute import parallel_map
-from ..validation import Image
+from ..images.validation import Image
 from ._common import part_of, takes_images
 from ._windows import box, covariances, gaussian
 from .registry import metric

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from .._compute import parallel_map
-from ..validation import Image
+from ..images.validation import Image
 
 __all__ = ["box", "covariances", "gaussian", "smooth"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from .._compute import parallel_map
 from .._registry import CONVENTIONS, as_table, complete, insert
 from ..errors import InputError
-from ..validation import check_choice
+from ..images.validation import check_choice
 from ._common import prepare, takes_images
 
 __all__ = [

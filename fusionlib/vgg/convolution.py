@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from ..config import PRECISIONS
 from ..errors import InputError
-from ..validation import check_choice
+from ..images.validation import check_choice
 from .winograd import TILE_OUT, Winograd3x3
 
 __all__ = [

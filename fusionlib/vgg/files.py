@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .layers import CONVOLUTIONS
 from ..errors import InputError, reason
-from ..io import atomic_path, check_file
+from ..images.io import atomic_path, check_file
 
 __all__ = ["WHEEL_MEMBER", "Arrays", "digest", "read_weights", "write_weights"]
 

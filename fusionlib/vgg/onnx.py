@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from .._version import __version__
 from .layers import CONVOLUTIONS, PAPER_LAYERS
 from ..errors import InputError
-from ..io import atomic_path, check_output
-from ..validation import check_choice
+from ..images.io import atomic_path, check_output
+from ..images.validation import check_choice
 from .weights import VGGWeights, grey_convolutions, load_weights
 
 __all__ = ["QUANTIZATIONS", "export_onnx"]

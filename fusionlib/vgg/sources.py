@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..download import download, has_hash, host, pip_download, temporary_folder
 from ..errors import InputError, reason
-from ..io import check_file, is_file
+from ..images.io import check_file, is_file
 from .files import digest, read_weights, write_weights
 
 __all__ = [

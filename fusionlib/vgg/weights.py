@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .layers import CONVOLUTIONS
 from ..errors import InputError
-from ..io import look_at
+from ..images.io import look_at
 from .files import Arrays, digest, read_weights
 from .sources import (
     NAMED_WEIGHTS,

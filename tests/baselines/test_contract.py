@@ -16,7 +16,7 @@ from fusionlib._registry import CONVENTIONS
 from fusionlib.baselines import METHODS, get_method, list_methods, registry
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.io import read_image, write_image
+from fusionlib.images.io import read_image, write_image
 
 #: Methods quick enough for many random examples.
 FAST = [name for name, method in METHODS.items() if method.seconds < 1]

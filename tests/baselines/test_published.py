@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusionlib.baselines import METHODS, jsr
-from fusionlib.io import read_image, to_uint8
+from fusionlib.images.io import read_image, to_uint8
 from fusionlib.metrics import n_abf
 from fusionlib.reproduction import published_table_2
 

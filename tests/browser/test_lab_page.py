@@ -17,12 +17,12 @@ from PIL import Image as PILImage
 from fusionlib import FusionConfig, fuse, metrics
 from fusionlib.activity import block_average
 from fusionlib.vgg.layers import PAPER_LAYERS
-from fusionlib.colour import luminance
+from fusionlib.images.colour import luminance
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib.fusion import fuse_details, select
-from fusionlib.io import read_image, to_uint8
+from fusionlib.images.io import read_image, to_uint8
 from fusionlib.metrics import ssim_map
 from fusionlib.weight_maps import weights_from_activity
 

@@ -26,7 +26,7 @@ from fusionlib import FusionConfig, FusionResult, fuse
 from fusionlib.config import PRESETS
 from fusionlib.data import load_pair, scenes
 from fusionlib.fusion import Model, load_model
-from fusionlib.io import to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.metrics import CONVENTIONS, evaluate
 
 FOLDER = Path(__file__).parent

@@ -16,7 +16,7 @@ from fusionlib._registry import Convention
 from fusionlib.cli import evaluate as cli_evaluate
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.io import write_image
+from fusionlib.images.io import write_image
 from fusionlib.metrics import _gradient, registry
 
 IMAGE = np.random.RandomState(0).rand(48, 50)

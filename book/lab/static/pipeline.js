@@ -74,7 +74,7 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
       return { height, width, lanes: 3, top: 255, data, transparent };
     }
 
-    /* Luminance as in fusionlib/colour.py; a colour file that holds grey stays exact. */
+    /* Luminance as in fusionlib/images/colour.py; a colour file that holds grey stays exact. */
     function grey({ height, width, lanes, top, data }) {
       const plane = new Float64Array(height * width);
       let colour = false;

@@ -76,7 +76,7 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
     return 1;
   }
 
-  /* Turned as the orientation says, like read_image in fusionlib/io.py. */
+  /* Turned as the orientation says, like read_image in fusionlib/images/io.py. */
   function upright(image, orientation) {
     if (orientation === 1) return image;
     const { height, width, lanes, data } = image, swap = orientation >= 5;

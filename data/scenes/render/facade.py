@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.random import RandomState
 
-from fusionlib.validation import Image
+from fusionlib.images.validation import Image
 
 from .figures import foliage, person
 from .lettering import write

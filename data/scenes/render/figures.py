@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import RandomState
 
-from fusionlib.validation import Image
+from fusionlib.images.validation import Image
 
 from .rendering import Canvas, Noise, Shape, Value, capsule, ellipse, polygon
 

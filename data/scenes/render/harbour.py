@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import RandomState
 
-from fusionlib.validation import Image
+from fusionlib.images.validation import Image
 
 from .figures import person
 from .lettering import write

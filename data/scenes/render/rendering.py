@@ -16,7 +16,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
 
-from fusionlib.validation import Image
+from fusionlib.images.validation import Image
 
 __all__ = [
     "EVERYWHERE",

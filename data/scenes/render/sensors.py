@@ -6,8 +6,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
 
-from fusionlib.io import to_uint8
-from fusionlib.validation import Image
+from fusionlib.images.io import to_uint8
+from fusionlib.images.validation import Image
 
 __all__ = ["infrared_sensor", "visible_sensor"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from fusionlib.validation import Image
+from fusionlib.images.validation import Image
 
 from .figures import foliage, person
 from .rendering import (

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as PILImage
 
-from .errors import InputError, reason
+from ..errors import InputError, reason
 from .validation import Image, as_array, as_colour, as_image, check_size, is_colour
 
 __all__ = [
@@ -537,7 +537,7 @@ def write_image(path: str | os.PathLike[str], image: Any) -> None:
         Where to write it; the ending chooses the format (PNG, TIFF or BMP).
     image : array_like, shape (H, W) or (H, W, 3)
         Floats in [0, 1] or unsigned integers; see
-        :func:`fusionlib.validation.as_image`.
+        :func:`fusionlib.images.validation.as_image`.
 
     Raises
     ------

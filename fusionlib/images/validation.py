@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._compute import processors
-from .errors import InputError, reason
+from .._compute import processors
+from ..errors import InputError, reason
 
 __all__ = [
     "MAX_PIXELS",
@@ -182,7 +182,7 @@ def as_image(value: Any, name: str = "image") -> Image:
     array = as_array(value, name)
     if array.ndim != 2:
         hint = (
-            "; convert colour to grey first, as fusionlib.colour.luminance does"
+            "; convert colour to grey first, as fusionlib.images.colour.luminance does"
             if array.ndim == 3 and array.shape[-1] in (3, 4)
             else ""
         )

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from .errors import InputError
+from ..errors import InputError
 from .validation import (
     Image,
     as_colour,

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
+from ..errors import InputError
 from .validation import Image, as_colour, as_image, is_colour
 
 __all__ = [
@@ -43,7 +43,7 @@ def rgb_to_ycbcr(rgb: Any) -> Image:
     Parameters
     ----------
     rgb : array_like, shape (H, W, 3)
-        See :func:`fusionlib.validation.as_colour`.
+        See :func:`fusionlib.images.validation.as_colour`.
 
     Returns
     -------
