@@ -18,7 +18,7 @@ from .config import FusionConfig
 from .data import Pair, load_pair, real_pairs
 from .features import activities
 from .fusion import FusionResult, fuse
-from .tasks import Task, score
+from .evaluation.simulated import Task, score
 from .vgg.weights import KINDS, VGGWeights, quiet_weights
 
 __all__ = [

@@ -243,7 +243,7 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
     InputError
         If a file cannot be read.
     """
-    from .download import has_hash
+    from ._download import has_hash
 
     known, folder = registry()["files"], data_dir()
     result = {}
@@ -283,7 +283,7 @@ def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
     """
     from tqdm import tqdm
 
-    from .download import download, temporary_folder
+    from ._download import download, temporary_folder
 
     folder, known = data_dir(), registry()
     wanted = [f for f, state in verify(numbers).items() if state != "ok"]

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import fusionlib.batch
+import fusionlib.evaluation.batch
 from fusionlib import FusionConfig
-from fusionlib.batch import ClusterLost, Fuser, Manifest, connect, locked, run_batch
+from fusionlib.evaluation.batch import ClusterLost, Fuser, Manifest, connect, locked, run_batch
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.pairing import FilePair
+from fusionlib.evaluation.pairing import FilePair
 
 from .conftest import assert_same_image
 
@@ -297,7 +297,7 @@ def test_without_dask_the_command_says_what_to_install(tmp_path, capsys, monkeyp
 def test_a_scheduler_that_does_not_answer(tmp_path, capsys, monkeypatch):
     pytest.importorskip("distributed")
     make_pairs(tmp_path, 1)
-    monkeypatch.setattr(fusionlib.batch, "PATIENCE", 1)
+    monkeypatch.setattr(fusionlib.evaluation.batch, "PATIENCE", 1)
     globs = [str(tmp_path / "IR*.png"), str(tmp_path / "VIS*.png")]
     arguments = ["batch", *globs, "-o", str(tmp_path / "out"), "--weights", "seeded"]
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):

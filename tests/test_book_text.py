@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib import load_pair, tasks
+from fusionlib import load_pair
+from fusionlib.evaluation import simulated as tasks
 from fusionlib.book_text import (
     SETTINGS,
     TRAINED,

@@ -232,9 +232,9 @@ def test_what_the_system_refuses_is_one_line(pair, tmp_path, capsys, monkeypatch
         def fail(*_, error=error, **__):
             raise error
 
-        monkeypatch.setattr("fusionlib.files.fuse_files", fail)
+        monkeypatch.setattr("fusionlib.evaluation.files.fuse_files", fail)
         assert message in refused(capsys, fuse_args(*pair, out=out), out)
-    monkeypatch.setattr("fusionlib.files.fuse_files", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("fusionlib.evaluation.files.fuse_files", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(fuse_args(*pair, out=out))
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fusionlib.errors import InputError
-from fusionlib.pairing import find_pairs
+from fusionlib.evaluation.pairing import find_pairs
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionlib import reproduction
+from fusionlib.evaluation import reproduction
 from fusionlib.baselines import METHODS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.images.io import read_image, write_image
-from fusionlib.reproduction import (
+from fusionlib.evaluation.reproduction import (
     Published,
     Task,
     agreement,

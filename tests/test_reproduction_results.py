@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib.reproduction import (
+from fusionlib.evaluation.reproduction import (
     DEFAULT_METHODS,
     METRICS,
     Task,

@@ -10,7 +10,7 @@ from PIL import Image
 from fusionlib import data
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.setup import setup
+from fusionlib.cli.setup import setup
 from fusionlib.vgg.weights import (
     NAMED_WEIGHTS,
     cached_path,

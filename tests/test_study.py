@@ -13,7 +13,7 @@ from fusionlib.cli import main
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
 from fusionlib.features import activities
-from fusionlib.study import (
+from fusionlib.evaluation.ablation import (
     COLUMNS,
     IMAGENET_MEAN,
     VARIANTS,
@@ -242,7 +242,7 @@ def test_committed_rows_are_computed_again(name, committed, request):
     else:
         weights = request.getfixturevalue("seeded")
         wanted = ["mean", "laplacian", "gradient", "seeded"]
-    from fusionlib.study import _centre
+    from fusionlib.evaluation.ablation import _centre
 
     pair = _centre(load_pair(name), tuple(committed.provenance["crop"]))
     for chosen, _, row in measure(pair, wanted, weights):

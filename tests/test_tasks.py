@@ -12,7 +12,7 @@ from fusionlib.baselines import laplacian, mean
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.images.io import read_image, to_uint8, write_image
-from fusionlib.tasks import (
+from fusionlib.evaluation.simulated import (
     MISALIGNMENTS,
     hot_coffee,
     medical,

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 
-from fusionlib import download
+from fusionlib import _download as download
 from fusionlib.vgg import files as weight_files
 from fusionlib.vgg import sources as weight_sources
 from fusionlib.cli import main
@@ -135,7 +135,7 @@ def test_a_host_that_refuses_is_named(served, refusing_url, monkeypatch):
 def test_what_a_killed_download_left_is_deleted(served, seeded):
     """A second process must not take the folder from one that still downloads."""
     code = (
-        "import sys, pathlib; from fusionlib.download import *\n"
+        "import sys, pathlib; from fusionlib._download import *\n"
         "with temporary_folder(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'part').write_text('half')\n"
         "    print(folder.name, flush=True); sys.stdin.read()"

@@ -76,7 +76,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Find the pairs, fuse what is not done, and print a summary."""
-    from ..pairing import find_pairs
+    from ..evaluation.pairing import find_pairs
 
     if len(arguments.globs) != 2:
         raise InputError(
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from ..batch import ClusterLost, Fuser, check_cluster, connect, run_batch
+    from ..evaluation.batch import ClusterLost, Fuser, check_cluster, connect, run_batch
     from ..vgg.weights import load_weights
 
     check_cluster(arguments.workers, arguments.scheduler)

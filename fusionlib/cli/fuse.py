@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
-    from ..files import check_files, fuse_files
+    from ..evaluation.files import check_files, fuse_files
 
     names = check_files(arguments.sources, arguments.output)
     if arguments.method is not None:

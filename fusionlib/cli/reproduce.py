@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute what is missing and write the tables."""
-    from ..reproduction import reproduce
+    from ..evaluation.reproduction import reproduce
     from ..images.validation import check_workers
 
     if arguments.workers is not None:

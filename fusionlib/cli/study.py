@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from ..data import list_pairs
-    from ..study import run_study
+    from ..evaluation.ablation import run_study
     from ..vgg.weights import load_weights
 
     if arguments.pairs is not None:

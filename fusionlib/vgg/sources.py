@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..download import download, has_hash, host, pip_download, temporary_folder
+from .._download import download, has_hash, host, pip_download, temporary_folder
 from ..errors import InputError, reason
 from ..images.io import check_file, is_file
 from .files import digest, read_weights, write_weights

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import InputError
-from .images.io import is_file
+from ..errors import InputError
+from ..images.io import is_file
 
 __all__ = ["FilePair", "find_pairs"]
 

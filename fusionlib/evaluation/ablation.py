@@ -26,19 +26,19 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ._version import __version__
-from .activity import l1_norm
-from .vgg.layers import CONVOLUTIONS, PAPER_LAYERS
-from .config import FusionConfig
-from .data import Pair, load_pair, registry
-from .decomposition import decompose
-from .errors import InputError, reason
-from .fusion import fuse_base, fuse_details, reconstruct
-from .images.io import append_line, check_file, check_output, to_uint8
-from .images.validation import Image, check_choice, check_positive_int
+from .._version import __version__
+from ..activity import l1_norm
+from ..vgg.layers import CONVOLUTIONS, PAPER_LAYERS
+from ..config import FusionConfig
+from ..data import Pair, load_pair, registry
+from ..decomposition import decompose
+from ..errors import InputError, reason
+from ..fusion import fuse_base, fuse_details, reconstruct
+from ..images.io import append_line, check_file, check_output, to_uint8
+from ..images.validation import Image, check_choice, check_positive_int
 
 if TYPE_CHECKING:
-    from .vgg.weights import VGGWeights
+    from ..vgg.weights import VGGWeights
 
 __all__ = [
     "COLUMNS",
@@ -240,8 +240,8 @@ def read_activities(
     before, after : dict of str to numpy.ndarray, shape (K, h, w)
         The two readings, from one pass of the network, in single precision.
     """
-    from .vgg.convolution import pick_device
-    from .features import Network, build_network
+    from ..vgg.convolution import pick_device
+    from ..features import Network, build_network
 
     def both(x: Any) -> tuple[Any, Any]:
         norms = l1_norm(x), l1_norm(x.clamp(min=0))
@@ -334,7 +334,7 @@ def _row(
     fused: Image, pair: Pair, chosen: Variant, parts: Mapping[str, Any]
 ) -> dict[str, float]:
     """Measure one fused image, quantised to 8 bit like the published ones."""
-    from .metrics import evaluate
+    from ..metrics import evaluate
 
     image = to_uint8(fused) / 255
     sources = pair.sources
@@ -365,7 +365,7 @@ def _activities(
     chosen: Variant, details: Image, weights: VGGWeights, device: str
 ) -> tuple[Activities, Activities]:
     """Return both readings of the source of activity that a variant names."""
-    from .vgg.weights import seeded_weights
+    from ..vgg.weights import seeded_weights
 
     if chosen.network == "gradient":
         # It takes the place of the first layer, which has the image's resolution.
@@ -410,7 +410,7 @@ def measure(
         The variant, its fused image (not clipped), and a value for each of
         :data:`COLUMNS`; NaN where one is not defined or was not asked for.
     """
-    from . import baselines
+    from .. import baselines
 
     wanted = [variant(v) if isinstance(v, str) else v for v in variants]
     for one in wanted:

@@ -27,20 +27,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
-from .config import FusionConfig
-from .errors import InputError
+from .._version import __version__
+from ..config import FusionConfig
+from ..errors import InputError
 from .files import fuse_files
-from .images.io import append_line
-from .vgg.memory import parse_memory
+from ..images.io import append_line
+from ..vgg.memory import parse_memory
 from .pairing import FilePair
-from .images.validation import check_workers
+from ..images.validation import check_workers
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from .fusion import Model
-    from .vgg.weights import VGGWeights
+    from ..fusion import Model
+    from ..vgg.weights import VGGWeights
 
 __all__ = [
     "ClusterLost",
@@ -86,7 +86,7 @@ class Fuser:
     register : bool, optional
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str, optional
-        See :func:`fusionlib.files.fuse_files`.
+        See :func:`fusionlib.evaluation.files.fuse_files`.
     threads : int, optional
         Threads of the network; by default as torch decides.
 
@@ -154,7 +154,7 @@ class Fuser:
     def _fuse(self, pair: FilePair, output: str) -> Record:
         import torch
 
-        from .fusion import load_model
+        from ..fusion import load_model
 
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
@@ -430,7 +430,7 @@ def run_batch(
     Parameters
     ----------
     pairs : sequence of FilePair
-        See :func:`fusionlib.pairing.find_pairs`.
+        See :func:`fusionlib.evaluation.pairing.find_pairs`.
     folder : path-like
         Where the fused images and the manifest go; it is made if it is not there.
     fuser : Fuser

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .images.colour import split_sources
-from .config import FusionConfig
-from .errors import InputError
-from .fusion import fuse_image
-from .images.io import check_writable, read_pixels, write_image
-from .images.validation import check_same_shape
+from ..images.colour import split_sources
+from ..config import FusionConfig
+from ..errors import InputError
+from ..fusion import fuse_image
+from ..images.io import check_writable, read_pixels, write_image
+from ..images.validation import check_same_shape
 
 if TYPE_CHECKING:
-    from .fusion import Model
-    from .vgg.weights import VGGWeights
+    from ..fusion import Model
+    from ..vgg.weights import VGGWeights
 
 __all__ = ["check_files", "fuse_files"]
 

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from ._compute import processors, thread_budget
-from ._version import __version__
-from .errors import InputError, reason
-from .images.io import (
+from .._compute import processors, thread_budget
+from .._version import __version__
+from ..errors import InputError, reason
+from ..images.io import (
     atomic_path,
     check_folder,
     is_file,
@@ -37,7 +37,7 @@ from .images.io import (
     to_uint8,
     write_image,
 )
-from .images.validation import check_choice, check_positive_int, check_workers
+from ..images.validation import check_choice, check_positive_int, check_workers
 
 __all__ = [
     "DEFAULT_METHODS",
@@ -132,7 +132,7 @@ def published_table_2() -> dict[int, dict[str, Published]]:
 
 def method_names() -> list[str]:
     """Return the names that can be reproduced: the paper's method and all others."""
-    from .baselines import list_methods
+    from ..baselines import list_methods
 
     return ["proposed", *list_methods()]
 
@@ -179,7 +179,7 @@ class Task:
 
     def settings(self) -> dict[str, Any]:
         """Return what the result depends on, in a form that JSON keeps."""
-        from .data import data_dir
+        from ..data import data_dir
 
         folder = data_dir()
         settings: dict[str, Any] = {
@@ -245,8 +245,8 @@ def run_task(task: Task) -> dict[str, Any]:
     InputError
         If the pair, the weights or the dictionary cannot be used.
     """
-    from .data import load_pair
-    from .metrics import evaluate
+    from ..data import load_pair
+    from ..metrics import evaluate
 
     sources = load_pair(task.number).sources
     settings = task.settings()
@@ -273,15 +273,15 @@ def run_task(task: Task) -> dict[str, Any]:
 
 def _fuse(task: Task, sources: Sequence[Any]) -> Any:
     if task.method == "proposed":
-        from .config import FusionConfig
-        from .fusion import fuse
-        from .vgg.weights import quiet_weights
+        from ..config import FusionConfig
+        from ..fusion import fuse
+        from ..vgg.weights import quiet_weights
 
         config = FusionConfig.preset("released")
         # What is unusual about the weights was said when the run began.
         weights = quiet_weights(task.weights)
         return fuse(sources, config=config, weights=weights, device="cpu").image
-    from .baselines import get_method
+    from ..baselines import get_method
 
     method = get_method(task.method)
     parameters: dict[str, Any] = dict(_PUBLISHED.get(task.method, {}))
@@ -297,7 +297,7 @@ def _learned(task: Task, sources: Sequence[Any]) -> Any:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file, save_file
 
-    from .baselines import learn_patch_dictionary
+    from ..baselines import learn_patch_dictionary
 
     key = hashlib.sha256(b"".join(source.tobytes() for source in sources)).hexdigest()
     try:
@@ -364,7 +364,7 @@ def reproduce(
     InputError
         If an argument is not valid or a pair is not on this machine.
     """
-    from .data import NUMBERS, load_pair
+    from ..data import NUMBERS, load_pair
 
     look_at(output, "output")
     output = Path(output)
@@ -383,7 +383,7 @@ def reproduce(
         folder = check_folder(dictionaries, "dictionaries")
     label = digest = ""
     if "proposed" in names:
-        from .vgg.weights import load_weights
+        from ..vgg.weights import load_weights
 
         loaded = load_weights(weights)
         label, digest = loaded.label, loaded.sha256

@@ -1,0 +1,1 @@
+"""Fusion judged: many pairs, the published tables, the ablation, simulated sensors."""
