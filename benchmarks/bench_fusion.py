@@ -29,12 +29,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.bench_metrics import peak_memory, seconds  # noqa: E402
-from fusionlib import FusionConfig, baselines, benchmark, fuse, metrics  # noqa: E402
-from fusionlib.vgg.layers import multiply_adds  # noqa: E402
-from fusionlib.vgg.convolution import has_bf16  # noqa: E402
+from fusionbook import speed as benchmark  # noqa: E402
+from fusionlib import FusionConfig, baselines, fuse, metrics  # noqa: E402
 from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.fusion import fuse_image, load_model  # noqa: E402
 from fusionlib.images.io import atomic_path, to_uint8  # noqa: E402
+from fusionlib.vgg.convolution import has_bf16  # noqa: E402
+from fusionlib.vgg.layers import multiply_adds  # noqa: E402
 from fusionlib.vgg.weights import load_weights  # noqa: E402
 from tests import naive  # noqa: E402
 
@@ -184,7 +185,7 @@ def over_pairs(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
 
 def frames() -> dict[str, float]:
     """Return the time of one new picture of each explorer, in seconds."""
-    from fusionlib.explorers._controls import Switches
+    from fusionbook.explorers._controls import Switches
     from tests.explorers_small import MAKERS
 
     found = {}

@@ -36,7 +36,11 @@ def execution_key(root: Path = ROOT) -> str:
         SHA-256 of names and contents of the files, and of the weights' values.
     """
     digest = hashlib.sha256()
-    folders = {"library": root / "fusionlib", "results": root / "book" / "results"}
+    folders = {
+        "library": root / "fusionlib",
+        "book": root / "book" / "fusionbook",
+        "results": root / "book" / "results",
+    }
     if reference := os.environ.get("FUSIONLIB_REFERENCE"):
         folders["reference"] = Path(reference)
     for part, folder in folders.items():

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .vgg.layers import PAPER_LAYERS, check_layers
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
 from .images.validation import check_choice, check_positive, check_positive_int
+from .vgg.layers import PAPER_LAYERS, check_layers
 
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
 

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from .activity import l1_norm
-from .vgg.layers import CONVOLUTIONS, check_layers, map_shape
-from .vgg.bands import run_by_rows
 from .config import FusionConfig
-from .vgg.convolution import Convolver, check_precision, pick_device
 from .errors import InputError
-from .vgg.memory import BAND
 from .images.validation import Image, check_choice
+from .vgg.bands import run_by_rows
+from .vgg.convolution import Convolver, check_precision, pick_device
+from .vgg.layers import CONVOLUTIONS, check_layers, map_shape
+from .vgg.memory import BAND
 from .vgg.weights import grey_convolutions
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ._version import __version__
 from .activity import block_average
-from .vgg.layers import layer
-from .images.colour import compose, split_sources
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .vgg.memory import plan_band
+from .images.colour import compose, split_sources
 from .images.validation import Image, as_sources, check_choice
+from .vgg.layers import layer
+from .vgg.memory import plan_band
 from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
@@ -351,8 +351,8 @@ def fuse(
         See :func:`fusionlib.vgg.convolution.pick_device`.
     register : bool, optional
         First move the other sources onto the colour source, or onto the first one if
-        all are grey, by :func:`fusionlib.images.registration.register`. It is not part of
-        the method.
+        all are grey, by :func:`fusionlib.images.registration.register`. It is not
+        part of the method.
     max_memory : str or int, optional
         Memory for the whole process, such as ``"4GB"``. The network runs in bands of
         rows in any case; a smaller amount makes them narrower.

@@ -6,7 +6,7 @@ import functools
 import os
 from unittest import mock
 
-from fusionlib import explorers
+from fusionbook import explorers
 from fusionlib.data import Pair, load_pair
 from fusionlib.vgg.weights import seeded_weights
 

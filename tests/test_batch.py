@@ -18,9 +18,16 @@ from PIL import Image
 
 import fusionlib.evaluation.batch
 from fusionlib import FusionConfig
-from fusionlib.evaluation.batch import ClusterLost, Fuser, Manifest, connect, locked, run_batch
 from fusionlib.cli import main
 from fusionlib.errors import InputError
+from fusionlib.evaluation.batch import (
+    ClusterLost,
+    Fuser,
+    Manifest,
+    connect,
+    locked,
+    run_batch,
+)
 from fusionlib.evaluation.pairing import FilePair
 
 from .conftest import assert_same_image

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionlib import FusionConfig, benchmark, fuse
+from fusionbook import speed as benchmark
+from fusionlib import FusionConfig, fuse
 from fusionlib.vgg.layers import multiply_adds
 
 from . import naive

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib import load_pair
-from fusionlib.evaluation import simulated as tasks
-from fusionlib.book_text import (
+from fusionbook.text import (
     SETTINGS,
     TRAINED,
     beside_paper,
@@ -24,6 +22,8 @@ from fusionlib.book_text import (
     paper_value,
     task_numbers,
 )
+from fusionlib import load_pair
+from fusionlib.evaluation import simulated as tasks
 from fusionlib.vgg.weights import VGGWeights
 
 ROOT = Path(__file__).parents[1]
@@ -75,8 +75,8 @@ def test_a_chapter_names_its_weights_without_a_warning(clean_home, capsys):
 
 def test_captions_name_the_weights(monkeypatch):
     monkeypatch.setenv("FUSIONLIB_WEIGHTS", "seeded")
-    path = ROOT / "book" / "_ext" / "fusionbook.py"
-    spec = importlib.util.spec_from_file_location("fusionbook", path)
+    path = ROOT / "book" / "_ext" / "book_build.py"
+    spec = importlib.util.spec_from_file_location("book_build", path)
     extension = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(extension)
     said = "Made by seeded, random numbers, not a trained network."

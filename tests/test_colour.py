@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fusionlib import FusionConfig, fuse
-from fusionlib.images.colour import compose, luminance, rgb_to_ycbcr, ycbcr_to_rgb
 from fusionlib.errors import InputError
+from fusionlib.images.colour import compose, luminance, rgb_to_ycbcr, ycbcr_to_rgb
 
 unit = st.floats(0, 1, width=32)
 

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 import fusionlib
-from fusionlib import InputError, explorers, fuse
+from fusionbook import explorers
+from fusionbook.explorers import _arithmetic as arithmetic
+from fusionbook.explorers._core import as_pair, fit, outlined
+from fusionbook.explorers._page import Store, pack
+from fusionlib import InputError, fuse
 from fusionlib.data import Pair
-from fusionlib.explorers import _arithmetic as arithmetic
-from fusionlib.explorers._core import as_pair, fit, outlined
-from fusionlib.explorers._page import Store, pack
 from fusionlib.fusion import select
 from fusionlib.images.io import to_uint8
 from fusionlib.metrics import n_abf
@@ -64,7 +65,7 @@ def kind(request):
 
 def test_import_of_the_library_does_not_import_explorers_or_widgets():
     code = (
-        "import sys, fusionlib, fusionlib.explorers;"
+        "import sys, fusionlib, fusionbook.explorers;"
         "assert not {'ipywidgets', 'torch', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -212,7 +213,7 @@ def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded)
     assert_same_image(fused, to_uint8(result.F_b + detail))
     colours = explorer("selection").view(state | {"left": "winner"}).pictures["picture"]
     names = list(result.F_d_i)
-    from fusionlib.explorers._colours import LAYER_COLOURS, rgb
+    from fusionbook.explorers._colours import LAYER_COLOURS, rgb
 
     table = np.array([rgb(LAYER_COLOURS[names.index(n)]) for n in layers])
     differ = (colours != table[winner]).any(axis=2)  # where candidates are equal

@@ -9,14 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fusionlib.vgg import layers as architecture
-from fusionlib.vgg.layers import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 from fusionlib.config import FusionConfig
-from fusionlib.vgg.convolution import (
-    Convolver,
-    check_precision,
-    pick_device,
-)
 from fusionlib.errors import InputError
 from fusionlib.features import (
     Network,
@@ -24,6 +17,13 @@ from fusionlib.features import (
     build_network,
     feature_maps,
 )
+from fusionlib.vgg import layers as architecture
+from fusionlib.vgg.convolution import (
+    Convolver,
+    check_precision,
+    pick_device,
+)
+from fusionlib.vgg.layers import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 
 from .vision import vgg19_features
 

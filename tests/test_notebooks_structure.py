@@ -52,7 +52,9 @@ def draws(source: str) -> bool:
     value = last.value
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         name = value.func.id
-        return name.startswith("show_") or f"fusionlib.diagrams import {name}" in source
+        return (
+            name.startswith("show_") or f"fusionbook.pipeline import {name}" in source
+        )
     return isinstance(value, ast.Name) and "figure(" in source
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fusionlib import FusionConfig, fuse, load_pair
-from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.features import activities
 from fusionlib.fusion import fuse_details, reconstruct
+from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.vgg.onnx import _int8, export_onnx
 
 from .conftest import psnr

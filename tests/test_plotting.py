@@ -5,10 +5,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from fusionbook.figures import figure, show_images
+from fusionbook.pipeline import before_and_after, pipeline
 from fusionlib import FusionConfig, fuse
-from fusionlib.diagrams import before_and_after, pipeline
 from fusionlib.errors import InputError
-from fusionlib.plotting import figure, show_images
 
 
 @pytest.fixture(autouse=True)

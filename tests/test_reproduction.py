@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusionlib.evaluation import reproduction
 from fusionlib.baselines import METHODS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.images.io import read_image, write_image
+from fusionlib.evaluation import reproduction
 from fusionlib.evaluation.reproduction import (
     Published,
     Task,
@@ -34,6 +33,7 @@ from fusionlib.evaluation.reproduction import (
     table_2,
     table_html,
 )
+from fusionlib.images.io import read_image, write_image
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from PIL import Image
 
 from fusionlib import data
 from fusionlib.cli import main
-from fusionlib.errors import InputError
 from fusionlib.cli.setup import setup
+from fusionlib.errors import InputError
 from fusionlib.vgg.weights import (
     NAMED_WEIGHTS,
     cached_path,

@@ -12,7 +12,6 @@ from fusionlib import FusionConfig, fuse, load_pair
 from fusionlib.cli import main
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
-from fusionlib.features import activities
 from fusionlib.evaluation.ablation import (
     COLUMNS,
     IMAGENET_MEAN,
@@ -28,6 +27,7 @@ from fusionlib.evaluation.ablation import (
     variant,
     without_biases,
 )
+from fusionlib.features import activities
 
 RESULTS = Path(__file__).parents[1] / "book" / "results" / "study.csv"
 

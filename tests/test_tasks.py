@@ -11,7 +11,6 @@ from fusionlib import FusionConfig, fuse
 from fusionlib.baselines import laplacian, mean
 from fusionlib.cli import main
 from fusionlib.errors import InputError
-from fusionlib.images.io import read_image, to_uint8, write_image
 from fusionlib.evaluation.simulated import (
     MISALIGNMENTS,
     hot_coffee,
@@ -22,6 +21,7 @@ from fusionlib.evaluation.simulated import (
     score,
     tolerance,
 )
+from fusionlib.images.io import read_image, to_uint8, write_image
 
 STOPS = (-3.0, -1.0, 1.0, 3.0)
 

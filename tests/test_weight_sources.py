@@ -16,10 +16,10 @@ from dataclasses import replace
 import pytest
 
 from fusionlib import _download as download
-from fusionlib.vgg import files as weight_files
-from fusionlib.vgg import sources as weight_sources
 from fusionlib.cli import main
 from fusionlib.errors import InputError
+from fusionlib.vgg import files as weight_files
+from fusionlib.vgg import sources as weight_sources
 from fusionlib.vgg.weights import (
     NAMED_WEIGHTS,
     WeightsWarning,

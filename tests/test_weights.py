@@ -11,9 +11,9 @@ import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch_file
 
-from fusionlib.vgg.layers import CONVOLUTIONS
 from fusionlib.errors import InputError
 from fusionlib.features import feature_maps
+from fusionlib.vgg.layers import CONVOLUTIONS
 from fusionlib.vgg.weights import (
     SEEDED_MOMENTS,
     VGGWeights,

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusionlib.vgg.convolution import Convolver
 from fusionlib.features import Network, activities
+from fusionlib.vgg.convolution import Convolver
 from fusionlib.vgg.winograd import KERNEL, Winograd3x3
 
 

@@ -1,6 +1,6 @@
 """Gather what the lab page runs: the runtime from npm, and the network.
 
-``make book`` calls this before Sphinx; ``book/_ext/fusionbook.py`` copies the result
+``make book`` calls this before Sphinx; ``book/_ext/book_build.py`` copies the result
 to ``_static/lab/``. Without npm there is still a folder: ``lab-model.js`` in it says
 why the page cannot run, and nothing else of the book depends on it.
 """

@@ -11,12 +11,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fusionlib import explorers
-from fusionlib.vgg.layers import PAPER_LAYERS
+from fusionbook import explorers
+from fusionbook.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
+from fusionbook.explorers._page import pack
 from fusionlib.data import load_pair, scenes
-from fusionlib.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
-from fusionlib.explorers._page import pack
 from fusionlib.images.io import to_uint8
+from fusionlib.vgg.layers import PAPER_LAYERS
 
 __all__ = ["SHARED", "write_lab_files"]
 

@@ -33,7 +33,12 @@ from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
 from fusionlib.images.io import atomic_path
-from fusionlib.images.validation import Image, as_sources, check_positive, check_positive_int
+from fusionlib.images.validation import (
+    Image,
+    as_sources,
+    check_positive,
+    check_positive_int,
+)
 
 __all__ = ["learn_dictionary", "ship_dictionary"]
 

@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             "images must be at least two sources and the fused image, "
             f"got {len(paths)} of them"
         )
-    from ..metrics import METRICS, check_names, evaluate
     from ..images.validation import check_choice, check_same_shape
+    from ..metrics import METRICS, check_names, evaluate
 
     names = None
     if arguments.metrics is not None:

@@ -102,8 +102,8 @@ def _weights(offline: bool, progress: bool) -> str:
 
 
 def _data(offline: bool, progress: bool) -> str:
-    from ..data import NUMBERS, data_dir, fetch, real_pairs, registry, verify
     from .._download import host
+    from ..data import NUMBERS, data_dir, fetch, real_pairs, registry, verify
 
     named, problems = os.environ.get("FUSIONLIB_DATA"), []
     origin = "from FUSIONLIB_DATA" if named else "already here"

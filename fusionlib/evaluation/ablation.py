@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 
 from .._version import __version__
 from ..activity import l1_norm
-from ..vgg.layers import CONVOLUTIONS, PAPER_LAYERS
 from ..config import FusionConfig
 from ..data import Pair, load_pair, registry
 from ..decomposition import decompose
@@ -36,6 +35,7 @@ from ..errors import InputError, reason
 from ..fusion import fuse_base, fuse_details, reconstruct
 from ..images.io import append_line, check_file, check_output, to_uint8
 from ..images.validation import Image, check_choice, check_positive_int
+from ..vgg.layers import CONVOLUTIONS, PAPER_LAYERS
 
 if TYPE_CHECKING:
     from ..vgg.weights import VGGWeights
@@ -240,8 +240,8 @@ def read_activities(
     before, after : dict of str to numpy.ndarray, shape (K, h, w)
         The two readings, from one pass of the network, in single precision.
     """
-    from ..vgg.convolution import pick_device
     from ..features import Network, build_network
+    from ..vgg.convolution import pick_device
 
     def both(x: Any) -> tuple[Any, Any]:
         norms = l1_norm(x), l1_norm(x.clamp(min=0))

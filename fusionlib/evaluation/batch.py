@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any
 from .._version import __version__
 from ..config import FusionConfig
 from ..errors import InputError
-from .files import fuse_files
 from ..images.io import append_line
-from ..vgg.memory import parse_memory
-from .pairing import FilePair
 from ..images.validation import check_workers
+from ..vgg.memory import parse_memory
+from .files import fuse_files
+from .pairing import FilePair
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..images.colour import split_sources
 from ..config import FusionConfig
 from ..errors import InputError
 from ..fusion import fuse_image
+from ..images.colour import split_sources
 from ..images.io import check_writable, read_pixels, write_image
 from ..images.validation import check_same_shape
 

@@ -19,7 +19,13 @@ from numpy.random import RandomState
 from ..errors import InputError
 from ..images.io import to_uint8
 from ..images.registration import Transform
-from ..images.validation import Image, as_image, check_choice, check_positive, check_same_shape
+from ..images.validation import (
+    Image,
+    as_image,
+    check_choice,
+    check_positive,
+    check_same_shape,
+)
 
 __all__ = [
     "MISALIGNMENTS",

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from .._registry import CONVENTIONS, complete, convention_parameter
 from ..errors import InputError
 from ..images.io import to_uint8
-from ..images.validation import Image, as_image, as_sources, check_choice, check_same_shape
+from ..images.validation import (
+    Image,
+    as_image,
+    as_sources,
+    check_choice,
+    check_same_shape,
+)
 
 __all__ = [
     "GRID",

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .layers import CONVOLUTIONS
 from ..errors import InputError, reason
 from ..images.io import atomic_path, check_file
+from .layers import CONVOLUTIONS
 
 __all__ = ["WHEEL_MEMBER", "Arrays", "digest", "read_weights", "write_weights"]
 

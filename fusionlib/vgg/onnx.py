@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import __version__
-from .layers import CONVOLUTIONS, PAPER_LAYERS
 from ..errors import InputError
 from ..images.io import atomic_path, check_output
 from ..images.validation import check_choice
+from .layers import CONVOLUTIONS, PAPER_LAYERS
 from .weights import VGGWeights, grey_convolutions, load_weights
 
 __all__ = ["QUANTIZATIONS", "export_onnx"]

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .layers import CONVOLUTIONS
 from ..errors import InputError
 from ..images.io import look_at
 from .files import Arrays, digest, read_weights
+from .layers import CONVOLUTIONS
 from .sources import (
     NAMED_WEIGHTS,
     WeightsWarning,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fusionlib.baselines import METHODS, jsr
+from fusionlib.evaluation.reproduction import published_table_2
 from fusionlib.images.io import read_image, to_uint8
 from fusionlib.metrics import n_abf
-from fusionlib.evaluation.reproduction import published_table_2
 
 #: Method and how far its N_abf may be from Table II: CBF and WLS to the last digit.
 TOLERANCE = {"cbf": 5.1e-6, "wls": 5.1e-6, "convsr": 1e-4}

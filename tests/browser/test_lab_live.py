@@ -16,7 +16,7 @@ import urllib.request
 import pytest
 
 CELL = (
-    "from fusionlib.explorers import decomposition_explorer\n"
+    "from fusionbook.explorers import decomposition_explorer\n"
     "decomposition_explorer('street')"
 )
 

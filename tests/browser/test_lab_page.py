@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from fusionbook.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib import FusionConfig, fuse, metrics
 from fusionlib.activity import block_average
-from fusionlib.vgg.layers import PAPER_LAYERS
-from fusionlib.images.colour import luminance
 from fusionlib.data import load_pair, scenes
 from fusionlib.decomposition import decompose
-from fusionlib.explorers._colours import LAYER_COLOURS, rgb
 from fusionlib.fusion import fuse_details, select
+from fusionlib.images.colour import luminance
 from fusionlib.images.io import read_image, to_uint8
 from fusionlib.metrics import ssim_map
+from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.weight_maps import weights_from_activity
 
 from ..missing import missing

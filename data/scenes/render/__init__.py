@@ -21,7 +21,12 @@ from PIL import Image as PILImage
 
 from fusionlib.errors import InputError
 from fusionlib.images.io import atomic_path, to_uint8
-from fusionlib.images.validation import Image, check_choice, check_positive_int, check_size
+from fusionlib.images.validation import (
+    Image,
+    check_choice,
+    check_positive_int,
+    check_size,
+)
 
 from .rendering import FRAME, Canvas
 from .sensors import infrared_sensor, visible_sensor

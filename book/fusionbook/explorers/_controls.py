@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from fusionlib.errors import InputError
 
 __all__ = ["Choice", "Control", "Slider", "State", "Switches", "check_state"]
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
-from ..decomposition import decompose
-from ..features import feature_maps
-from ..images.io import to_uint8
+from fusionlib.decomposition import decompose
+from fusionlib.features import feature_maps
+from fusionlib.images.io import to_uint8
+from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
+
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State

@@ -5,7 +5,7 @@ ipywidgets that accepts any pair, also uploaded files. In a book build
 (``FUSIONLIB_BOOK=1``) it is self-contained HTML: precomputed frames for expensive
 steps, arithmetic in the page for cheap ones, no kernel and no network.
 
->>> from fusionlib.explorers import decomposition_explorer
+>>> from fusionbook.explorers import decomposition_explorer
 >>> explorer = decomposition_explorer("street")
 >>> explorer.view({"lam": 5.0}).pictures["split"].shape
 (256, 320)

@@ -19,14 +19,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .vgg.layers import (
+from fusionlib.vgg.layers import (
     CONVOLUTIONS,
     map_shape,
     multiply_adds,
     receptive_box,
     receptive_field,
 )
-from .vgg.layers import layer as find_layer
+from fusionlib.vgg.layers import layer as find_layer
 
 __all__ = [
     "BLUE",

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..decomposition import DEFAULT_LAM, decompose
-from ..images.io import to_uint8
+from fusionlib.decomposition import DEFAULT_LAM, decompose
+from fusionlib.images.io import to_uint8
+
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._charts import line_chart

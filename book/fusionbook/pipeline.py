@@ -1,6 +1,6 @@
 """The pipeline as one figure, drawn from a real result.
 
-Like :mod:`fusionlib.plotting`, this imports matplotlib and nothing imports it.
+Like :mod:`fusionbook.figures`, this imports matplotlib and nothing imports it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
-from .errors import InputError
-from .fusion import FusionResult
-from .plotting import BookFigure, figure
-from .images.validation import Image
+from fusionlib.errors import InputError
+from fusionlib.fusion import FusionResult
+from fusionlib.images.validation import Image
+
+from .figures import BookFigure, figure
 
 __all__ = ["before_and_after", "pipeline"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fusion import select
-from ..images.io import to_uint8
+from fusionlib.fusion import select
+from fusionlib.images.io import to_uint8
 
 __all__ = [
     "Bytes",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fusion import fuse, reconstruct
-from ..images.io import to_uint8
+from fusionlib.fusion import fuse, reconstruct
+from fusionlib.images.io import to_uint8
+
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._colours import LAYER_COLOURS, rgb

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..activity import block_average
-from ..vgg.layers import PAPER_LAYERS, layer
-from ..config import FusionConfig
-from ..decomposition import decompose
-from ..features import activities
-from ..images.io import to_uint8
-from ..weight_maps import weights_from_activity
+from fusionlib.activity import block_average
+from fusionlib.config import FusionConfig
+from fusionlib.decomposition import decompose
+from fusionlib.features import activities
+from fusionlib.images.io import to_uint8
+from fusionlib.vgg.layers import PAPER_LAYERS, layer
+from fusionlib.weight_maps import weights_from_activity
+
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._colours import DIVERGING, HEAT

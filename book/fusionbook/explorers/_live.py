@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
-from ..errors import InputError
-from ..images.io import read_image
+from fusionlib.errors import InputError
+from fusionlib.images.io import read_image
+
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Choice, Control, Slider, Switches

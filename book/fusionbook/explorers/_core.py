@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image as PILImage
 
-from ..data import Pair, load_pair
-from ..errors import InputError
-from ..images.io import to_uint8
-from ..images.validation import as_sources
-from ..vgg.weights import VGGWeights, quiet_weights
+from fusionlib.data import Pair, load_pair
+from fusionlib.errors import InputError
+from fusionlib.images.io import to_uint8
+from fusionlib.images.validation import as_sources
+from fusionlib.vgg.weights import VGGWeights, quiet_weights
+
 from ._arithmetic import Bytes
 from ._colours import MARK, rgb
 from ._controls import Control, State, check_state

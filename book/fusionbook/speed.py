@@ -110,12 +110,12 @@ def show_scaling(record: Record) -> Any:
 
     Returns
     -------
-    fusionlib.plotting.BookFigure
+    fusionbook.figures.BookFigure
         Three panels with logarithmic axes and a line of slope 1 in each.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from .plotting import BLUE, ORANGE, figure
+    from .figures import BLUE, ORANGE, figure
 
     pixels = [_pixels(row) / 1e6 for row in record["area"]["rows"]]
     panels = (

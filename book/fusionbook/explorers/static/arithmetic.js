@@ -1,6 +1,6 @@
 /* Arithmetic of the explorers on 8-bit planes: pure functions, no DOM, no network.
  *
- * Apart from `inflate`, each repeats a function of fusionlib/explorers/_arithmetic.py
+ * Apart from `inflate`, each repeats a function of book/fusionbook/explorers/_arithmetic.py
  * (or, for nabf, of fusionlib/metrics/_gradient.py) operation by operation in double precision, so that
  * the pixels are those of the library. A page may load it as a plain script or
  * import it as a module; both find it as globalThis.__fusionlibArithmetic. A worker
@@ -20,7 +20,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
     return new Uint8Array(await new Response(plain).arrayBuffer());
   }
 
-  /* Undo fusionlib/explorers/_page.py::pack on the inflated bytes. */
+  /* Undo book/fusionbook/explorers/_page.py::pack on the inflated bytes. */
   function unpack(bytes, spec, minus) {
     const [height, width] = spec.shape, count = height * width;
     const modulus = 2 ** spec.bits, half = modulus / 2;

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fusion import fuse
-from ..images.io import to_uint8
-from ..metrics import METRICS, edge_preservation, evaluate
+from fusionlib.fusion import fuse
+from fusionlib.images.io import to_uint8
+from fusionlib.metrics import METRICS, edge_preservation, evaluate
+
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._colours import HEAT

@@ -62,7 +62,7 @@ def copy_lab(app: Any) -> None:
 def _lab(name: str) -> Any:
     """Return a script of ``book/lab`` as a module."""
     path = Path(__file__).parents[1] / "lab" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"fusionbook_lab_{name}", path)
+    spec = importlib.util.spec_from_file_location(f"book_lab_{name}", path)
     if spec is None or spec.loader is None:
         raise RuntimeError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vgg.layers import layer
-from ..fusion import FusionResult, fuse
-from ..images.io import to_uint8
-from ..weight_maps import upsample
+from fusionlib.fusion import FusionResult, fuse
+from fusionlib.images.io import to_uint8
+from fusionlib.vgg.layers import layer
+from fusionlib.weight_maps import upsample
+
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._charts import bar_chart

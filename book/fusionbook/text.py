@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .vgg.layers import PAPER_LAYERS, layer, receptive_field
-from .config import FusionConfig
-from .data import Pair, load_pair, real_pairs
-from .features import activities
-from .fusion import FusionResult, fuse
-from .evaluation.simulated import Task, score
-from .vgg.weights import KINDS, VGGWeights, quiet_weights
+from fusionlib.config import FusionConfig
+from fusionlib.data import Pair, load_pair, real_pairs
+from fusionlib.evaluation.simulated import Task, score
+from fusionlib.features import activities
+from fusionlib.fusion import FusionResult, fuse
+from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_field
+from fusionlib.vgg.weights import KINDS, VGGWeights, quiet_weights
 
 __all__ = [
     "SETTINGS",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 #: Where the numbers of the paper's network are kept, beside the book's sources.
-TRAINED = Path(__file__).parents[1] / "book" / "results" / "trained.csv"
+TRAINED = Path(__file__).parents[1] / "results" / "trained.csv"
 
 #: The settings whose numbers are kept.
 SETTINGS = {
