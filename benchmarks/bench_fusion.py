@@ -1,7 +1,8 @@
 """Time and memory of fusing, against a plain port and against the arithmetic.
 
-One run, one machine: ours and the plain port of `tests/naive.py` in turn, next to the
-rate at which this machine multiplies matrices, which no direct convolution can beat.
+One run, one machine: ours and the plain port of `tests/support/naive.py` in turn,
+next to the rate at which this machine multiplies matrices, which no direct
+convolution can beat.
 Peak memory is that of a process of its own. Then what the time depends on: pixels,
 sources, pairs; and the metrics, baselines and explorers.
 
@@ -37,7 +38,7 @@ from fusionlib.images.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.vgg.convolution import has_bf16  # noqa: E402
 from fusionlib.vgg.layers import multiply_adds  # noqa: E402
 from fusionlib.vgg.weights import load_weights  # noqa: E402
-from tests import naive  # noqa: E402
+from tests.support import naive  # noqa: E402
 
 #: Height and width.
 SIZES = ((256, 320), (480, 640), (1080, 1920))
@@ -186,7 +187,7 @@ def over_pairs(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
 def frames() -> dict[str, float]:
     """Return the time of one new picture of each explorer, in seconds."""
     from fusionbook.explorers._controls import Switches
-    from tests.explorers_small import MAKERS
+    from tests.support.explorers_small import MAKERS
 
     found = {}
     for kind, make in MAKERS.items():

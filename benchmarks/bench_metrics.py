@@ -1,8 +1,8 @@
 """Time of every metric, against plain loops over the same formula.
 
 In one run: each metric on one crop, ours and the loops that the tests hold it
-against (`tests/metrics_loops.py`); each metric on 576x768; the FMIs of the paper
-together and all others together; and the peak memory that `evaluate` adds, in a
+against (`tests/support/metrics_loops.py`); each metric on 576x768; the FMIs of the
+paper together and all others together; and the peak memory that `evaluate` adds, in a
 process of its own.
 
     python benchmarks/bench_metrics.py [--crop 32] [--json FILE]
@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from fusionlib import metrics  # noqa: E402
 from fusionlib.cli.options import table  # noqa: E402
 from fusionlib.metrics import meyer_filter  # noqa: E402
-from tests import metrics_loops as loops  # noqa: E402
+from tests.support import metrics_loops as loops  # noqa: E402
 
 SIZE = (576, 768)
 FMI_OF_THE_PAPER = ("FMI_dct", "FMI_w")

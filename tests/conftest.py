@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from .missing import missing
+from .support.missing import missing
 
 # The same examples in every run: a test is green everywhere or red everywhere.
 settings.register_profile("same", derandomize=True)
@@ -70,7 +70,7 @@ def clean_home(tmp_path, monkeypatch):
 @pytest.fixture
 def local_server():
     """A server on this machine, which can do what a bad network does."""
-    from . import local_servers
+    from .support import local_servers
 
     server = local_servers.LocalServer()
     yield server

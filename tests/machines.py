@@ -40,8 +40,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = [
     f"tests/{name}.py"
     for name in (
-        "test_golden", "test_decomposition", "test_features", "test_winograd",
-        "test_bands", "test_activity_and_weights", "test_fusion",
+        "test_golden", "test_decomposition", "test_features", "vgg/test_winograd",
+        "vgg/test_bands", "test_activity", "test_weight_maps", "test_fusion",
         "metrics/test_analytic", "metrics/test_properties", "metrics/test_published",
     )
 ]  # fmt: skip

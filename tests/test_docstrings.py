@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "fusionlib"
+ROOT = Path(__file__).parents[1]
+PACKAGES = ROOT / "fusionlib", ROOT / "book" / "fusionbook"
 ROLE = re.compile(r":(?:py:)?(?:func|class|mod|data|meth|attr|exc|obj):`~?([\w.]+)`")
 
 
 def references():
     """Yield module, class around the docstring if any, and the name."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    paths = [(path, package.parent) for package in PACKAGES
+             for path in sorted(package.rglob("*.py"))]  # fmt: skip
+    for path, parent in paths:
+        parts = path.relative_to(parent).with_suffix("").parts
         module = ".".join(part for part in parts if part != "__init__")
         tree = ast.parse(path.read_text("utf-8"))
         inside = {
@@ -63,7 +66,7 @@ def field_or_attribute(owner, name):
     ],
 )
 def test_references_lead_somewhere(module, owner, name):
-    if name.startswith("fusionlib."):
+    if name.startswith(("fusionlib.", "fusionbook.")):
         assert exists(name)
     else:
         assert exists(f"{module}.{name}") or exists(f"{module}.{owner}.{name}")

@@ -25,7 +25,7 @@ from fusionlib.vgg.convolution import (
 )
 from fusionlib.vgg.layers import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 
-from .vision import vgg19_features
+from .support.vision import vgg19_features
 
 
 @pytest.fixture(scope="module")

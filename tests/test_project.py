@@ -12,7 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from .missing import missing
+from .support.missing import missing
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,9 +81,10 @@ def test_users_get_bounds_and_no_exact_versions(required, extras):
     assert operators <= {">=", "<"}
 
 
-def test_the_library_imports_what_it_requires_and_nothing_else(required, extras):
+def imported(folder):
+    """Packages that the modules of a folder import, each with the files."""
     found = {}
-    for path in sorted((ROOT / "fusionlib").rglob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -92,13 +93,24 @@ def test_the_library_imports_what_it_requires_and_nothing_else(required, extras)
             else:
                 continue
             for name in (name.partition(".")[0] for name in names):
-                if name not in sys.stdlib_module_names and name != "fusionlib":
+                if name not in {*sys.stdlib_module_names, "fusionlib", "fusionbook"}:
                     package = PACKAGE.get(name) or BROUGHT.get(name, name)
                     found.setdefault(package.lower(), set()).add(path.name)
-    optional = extras["book"].keys() | extras["onnx"].keys() | extras["cluster"].keys()
+    return found
+
+
+def test_the_library_imports_what_it_requires_and_nothing_else(required, extras):
+    found = imported(ROOT / "fusionlib")
+    optional = {*extras["onnx"], *extras["cluster"], "matplotlib"}
     unknown = {name: found[name] for name in found.keys() - required.keys() - optional}
     assert not unknown
     assert not required.keys() - found.keys(), "required, but never imported"
+
+
+def test_the_book_imports_what_its_extra_brings(required, extras):
+    found = imported(ROOT / "book" / "fusionbook")
+    unknown = found.keys() - required.keys() - extras["book"].keys()
+    assert not {name: found[name] for name in unknown}
 
 
 def test_environment_yml_has_the_same_pins(extras):

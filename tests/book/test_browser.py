@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..browser.test_explorers_browser import contrast, wait_drawn
+from ..support.pages import COLOURS, contrast, wait_drawn
 from .test_pages import HTML, PAGES
 
 READ = [p for p in PAGES if "_modules" not in p.parts]
@@ -122,25 +122,6 @@ def test_text_has_enough_contrast(dark, visit, addresses):
 
 
 #: The colour of an element's text, thinned by its opacity, and what lies under it.
-COLOURS = """(e) => {
-    const parse = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
-    let ground = [255, 255, 255], opacity = 1, found = false;
-    for (let n = e; n; n = n.parentElement) {
-        const style = getComputedStyle(n), c = parse(style.backgroundColor);
-        opacity *= Number(style.opacity);
-        if (!found && (c.length === 3 || c[3] > 0.5)) {
-            ground = c.slice(0, 3); found = true;
-        }
-    }
-    const hex = (c) => '#' + c.map((v) =>
-        Math.round(v).toString(16).padStart(2, '0')).join('');
-    const text = parse(getComputedStyle(e).color);
-    const alpha = opacity * (text.length > 3 ? text[3] : 1);
-    const mixed = text.slice(0, 3).map((v, i) => alpha * v + (1 - alpha) * ground[i]);
-    return {text: hex(mixed), ground: hex(ground)};
-}"""
-
-
 def test_the_theme_button_switches(visit, addresses):
     page = visit(f"{addresses['file']}/book/home.html").page
     button = page.locator("button.theme-switch-button:visible").first

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from ..missing import missing
+from ..support.missing import missing
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 import random
 
 import numpy as np
 import pytest
 
-from ..explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
+from ..support.explorers_small import (
+    ARITHMETIC,
+    BOOK,
+    MAKERS,
+    explorer,
+    html,
+    small_pair,
+)
+from ..support.pages import contrast, move, wait_drawn
 
 PAGE = (
     '<!doctype html><html lang="en"{theme}><head><meta charset="utf-8">'
@@ -45,26 +52,6 @@ def folder(tmp_path_factory, browser):
 @pytest.fixture(scope="session")
 def addresses(folder, serve):
     return {"file": folder.as_uri(), "http": serve(folder)}
-
-
-def wait_drawn(page, state=None):
-    """Wait until the first explorer shows a state (or its own current one)."""
-    if state is None:
-        page.wait_for_function(
-            "() => [...document.querySelectorAll('.fl-explorer')].every("
-            "e => e.dataset.drawn)"
-        )
-        return
-    wanted = json.loads(json.dumps(state))
-    page.wait_for_function(
-        """(wanted) => {
-            const drawn = document.querySelector('.fl-explorer').dataset.drawn;
-            const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-            const now = drawn ? JSON.parse(drawn) : {};
-            return Object.keys(wanted).every((k) => same(now[k], wanted[k]));
-        }""",
-        arg=wanted,
-    )
 
 
 def put(page, kind, state):
@@ -207,37 +194,6 @@ def operate(page, control, how):
     move(page, box, how, presses=6 if len(control.values) > 20 else 1)
 
 
-def move(page, box, how, presses):
-    """Move a slider, a switch or a list; a slider by so many key presses."""
-    kind = box.evaluate("e => e.type")
-    if how == "keyboard":
-        page.keyboard.press("Tab")  # so that focus is shown
-        box.focus()
-        style = box.evaluate("e => getComputedStyle(e).outlineStyle")
-        name = box.get_attribute("data-control")
-        assert style == "solid", f"no visible focus on {name}"
-        if kind == "range":
-            last = box.evaluate("e => e.value === e.max")
-            for _ in range(presses):
-                page.keyboard.press("ArrowLeft" if last else "ArrowRight")
-        elif kind == "checkbox":
-            page.keyboard.press("Space")
-        else:
-            last = box.evaluate("e => e.selectedIndex === e.options.length - 1")
-            page.keyboard.press("ArrowUp" if last else "ArrowDown")
-    elif kind == "range":
-        area = box.bounding_box()
-        middle = area["y"] + area["height"] / 2
-        low = box.evaluate("e => (e.value - e.min) / (e.max - e.min) < 0.5")
-        page.mouse.click(area["x"] + area["width"] * (0.9 if low else 0.05), middle)
-    elif kind == "checkbox":
-        box.click()
-    else:  # the list is drawn by the system, not by the page
-        now = box.input_value()
-        values = box.evaluate("e => [...e.options].map((o) => o.value)")
-        box.select_option(next(v for v in values if v != now))
-
-
 @pytest.mark.parametrize("kind", ARITHMETIC)
 def test_pixels_and_read_outs_equal_the_library(kind, visit, addresses):
     seen = visit(f"{addresses['file']}/{kind}.html")
@@ -368,17 +324,3 @@ def test_dark_mode_follows_the_system_outside_the_book(visit, addresses):
     ]
     assert grounds[0] == "rgb(255, 255, 255)"
     assert grounds[1] != grounds[0]
-
-
-def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two colours, as WCAG defines it."""
-
-    def luminance(colour: str) -> float:
-        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-        linear = np.where(
-            parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4
-        )
-        return float(linear @ [0.2126, 0.7152, 0.0722])
-
-    bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)

@@ -26,8 +26,8 @@ from fusionlib.metrics import ssim_map
 from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.weight_maps import weights_from_activity
 
-from ..missing import missing
-from .test_explorers_browser import contrast, move
+from ..support.missing import missing
+from ..support.pages import COLOURS, contrast, move
 
 LAB = Path(__file__).parents[2] / "book" / "lab"
 
@@ -775,8 +775,6 @@ def test_the_page_names_its_weights_and_loads_nothing_heavy(visit, addresses, fo
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_contrast_and_phone_width(theme, visit, addresses, pair):
-    from ..book.test_browser import COLOURS
-
     seen = visit(f"{addresses['file']}/book/lab/{theme}.html", width=360)
     page = seen.page
     page.click(".lab-go")

@@ -10,7 +10,7 @@ from fusionlib import metrics
 from fusionlib.metrics import meyer_filter
 from fusionlib.metrics._fmi import features
 
-from .. import metrics_loops as loops
+from ..support import metrics_loops as loops
 from .conftest import BOTH, each
 
 

@@ -12,7 +12,7 @@ from fusionlib.baselines import METHODS, jsr
 from fusionlib.cli import main
 from fusionlib.images.io import read_image, to_uint8, write_image
 
-from .conftest import assert_same_image
+from ..conftest import assert_same_image
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from fusionlib.vgg.weights import (
     load_weights,
 )
 
-from .weights_saved import save_all
+from ..support.weights_saved import save_all
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from PIL import Image
 
 from fusionlib.images.io import read_pixels
 
-from .test_io_and_data import png
+from ..support.odd_files import png
 
-SCRIPT = Path(__file__).parent.parent / "book/lab/static/png.js"
+SCRIPT = Path(__file__).parents[2] / "book/lab/static/png.js"
 
 READ = """
 const fs = require("fs");

@@ -15,8 +15,8 @@ from fusionlib.fusion import fuse_details, reconstruct
 from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.vgg.onnx import _int8, export_onnx
 
-from .conftest import psnr
-from .test_cli import refused
+from ..conftest import psnr
+from ..support.command import refused
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

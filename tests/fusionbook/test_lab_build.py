@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-LAB = Path(__file__).parents[1] / "book" / "lab"
+LAB = Path(__file__).parents[2] / "book" / "lab"
 
 #: Bytes that the page may take over the wire, compressed.
 TRANSFER = 9_000_000

@@ -26,7 +26,7 @@ from fusionlib import load_pair
 from fusionlib.evaluation import simulated as tasks
 from fusionlib.vgg.weights import VGGWeights
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 #: The simulated tasks of chapter 9.
 TASKS = {

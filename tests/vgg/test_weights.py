@@ -25,7 +25,7 @@ from fusionlib.vgg.weights import (
     verify_weights,
 )
 
-from .weights_saved import save_all, save_vgg16
+from ..support.weights_saved import save_all, save_vgg16
 
 
 def test_seeded_weights_are_the_same_everywhere(seeded):

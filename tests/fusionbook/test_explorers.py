@@ -30,8 +30,15 @@ from fusionlib.images.io import to_uint8
 from fusionlib.metrics import n_abf
 from fusionlib.vgg.weights import VGGWeights
 
-from .conftest import PIXELS_OF_AN_IMAGE, assert_same_image
-from .explorers_small import ARITHMETIC, BOOK, MAKERS, explorer, html, small_pair
+from ..conftest import PIXELS_OF_AN_IMAGE, assert_same_image
+from ..support.explorers_small import (
+    ARITHMETIC,
+    BOOK,
+    MAKERS,
+    explorer,
+    html,
+    small_pair,
+)
 
 #: The most that an explorer may add to a page, in bytes.
 BUDGET = 900_000

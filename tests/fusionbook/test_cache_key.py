@@ -8,7 +8,7 @@ import pytest
 
 from fusionlib.vgg.weights import cached_path, import_weights, seeded_weights
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

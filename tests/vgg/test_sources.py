@@ -29,7 +29,7 @@ from fusionlib.vgg.weights import (
     load_weights,
 )
 
-from .weights_saved import save_all, save_vgg16
+from ..support.weights_saved import save_all, save_vgg16
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from fusionlib.evaluation.batch import (
 )
 from fusionlib.evaluation.pairing import FilePair
 
-from .conftest import assert_same_image
+from ..conftest import assert_same_image
 
 #: Pairs of the test that kills; 200 is the acceptance.
 MANY = int(os.environ.get("FUSIONLIB_BATCH_PAIRS", "24"))

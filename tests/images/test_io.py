@@ -3,19 +3,14 @@
 import errno
 import os
 import re
-import shutil
-import struct
 import subprocess
 import sys
 import warnings
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from fusionlib import data
-from fusionlib.data import list_pairs, load_pair, registry, scenes, verify
 from fusionlib.errors import InputError
 from fusionlib.images.io import (
     append_line,
@@ -25,7 +20,7 @@ from fusionlib.images.io import (
     write_image,
 )
 
-GREY = np.arange(240, dtype=np.uint8).reshape(12, 20)
+from ..support.odd_files import GREY, bad_files, odd_paths, tiff, twelve_bits
 
 
 @pytest.fixture
@@ -52,50 +47,6 @@ def test_write_and_read_back(tmp_path):
         assert np.array_equal(read_image(tmp_path / f"out.{ending}"), GREY / 255)
 
 
-def png(raw, *, height=12, width=20, depth=8, interlaced=0):
-    """A grey PNG with these bytes as its filtered rows."""
-
-    def chunk(kind, content):
-        check = zlib.crc32(kind + content)
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-        )
-
-    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, interlaced)
-    parts = (b"IHDR", head), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def bad_files(folder, grey):
-    """Files that are no grey image, with a word of the message each must give."""
-    whole = grey.read_bytes()
-    yield "text", b"no image at all", "is not an image, or is damaged"
-    yield "truncated", whole[: len(whole) // 2], "damaged"
-    yield "cut in the pixels", whole[:-20], "damaged"
-    yield "empty", b"", "is not an image, or is damaged"
-    yield "huge", png(b"", height=60000, width=60000), "more than the"
-    yield "hollow", png(b""), "damaged or cut short"
-    rows = b"".join(b"\0" + row.tobytes() for row in GREY)
-    yield "five rows", png(rows[: 5 * 21]), "pixels end before the last row"
-    yield "five rows, interlaced", png(rows[:100], interlaced=1), "before the last row"
-    yield "no filter", png(rows[:105] + b"\x09" + rows[106:]), "damaged"
-    yield "three bits", png(rows, depth=3), "not an image, or is damaged"
-    yield "no pixels", png(b"", height=0, width=0), "not an image, or is damaged"
-    rgb = np.dstack([GREY] * 3)
-    images = {
-        "colour": (Image.fromarray(rgb), "got colour.*convert"),
-        "alpha": (Image.fromarray(np.dstack([rgb, GREY])), "alpha channel"),
-        "greyalpha": (Image.fromarray(np.dstack([GREY, GREY]), "LA"), "alpha channel"),
-        "bilevel": (Image.fromarray(GREY > 99), "mode 1"),
-        "palette": (Image.fromarray(GREY).convert("P"), "got colour"),
-        "cmyk": (Image.fromarray(rgb).convert("CMYK"), "got colour|mode CMYK"),
-    }
-    for name, (image, message) in images.items():
-        ending = "tif" if image.mode == "CMYK" else "png"
-        image.save(folder / f"{name}-source.{ending}")
-        yield name, (folder / f"{name}-source.{ending}").read_bytes(), message
-
-
 def test_bad_files_get_one_clear_sentence(tmp_path, grey):
     for name, content, message in bad_files(tmp_path, grey):
         path = tmp_path / f"{name}.png"
@@ -104,25 +55,6 @@ def test_bad_files_get_one_clear_sentence(tmp_path, grey):
             read_image(path, "IR")
         assert str(caught.value).startswith("IR"), name
         assert "\n" not in str(caught.value)
-
-
-def tiff(pixels, bits, photometric, *, deflate=False):
-    """A grey TIFF that only its tags tell how to read."""
-    data = pixels if isinstance(pixels, bytes) else pixels.tobytes()
-    data = zlib.compress(data) if deflate else data
-    compression = 8 if deflate else 1
-    tags = [(256, 20), (257, 12), (258, bits), (259, compression), (262, photometric),
-            (273, 8), (277, 1), (278, 12), (279, len(data))]  # fmt: skip
-    data += b"\0" * (len(data) % 2)
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    start = struct.pack("<2sHI", b"II", 42, 8 + len(data))
-    return start + data + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"
-
-
-def twelve_bits(values):
-    pairs = values.reshape(-1, 2).astype(int)
-    parts = [(a >> 4, (a & 15) << 4 | b >> 8, b & 255) for a, b in pairs]
-    return np.array(parts, np.uint8).tobytes()
 
 
 def test_white_is_the_largest_value_whatever_the_file_means_by_it(tmp_path):
@@ -245,27 +177,6 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(grey):
         raise RuntimeError
     assert grey.read_bytes() == before
     assert [p.name for p in grey.parent.iterdir()] == ["grey.png"]
-
-
-def odd_paths(folder):
-    """Paths at which no file can be read, with a word of the message for each."""
-    os.mkfifo(folder / "pipe.png")
-    (folder / "loop.png").symlink_to(folder / "loop.png")
-    (folder / "dangling.png").symlink_to(folder / "gone.png")
-    (folder / "plain").write_bytes(b"")
-    yield str(folder / "none.png"), "does not exist"
-    yield str(folder / "none" / "none.png"), "does not exist"
-    yield str(folder / "plain" / "x.png"), "does not exist"
-    yield str(folder), "is a folder, not an image"
-    yield str(folder / "pipe.png"), "is a FIFO, not an image"
-    yield os.devnull, "is a device, not an image"
-    yield str(folder / "loop.png"), "cannot be looked at"
-    yield str(folder / "dangling.png"), "is a link to .*gone.png, which does not exist"
-    yield str(folder / ("x" * 300 + ".png")), "cannot be looked at"
-    yield "", "the path is empty"
-    yield "a\0b.png", "cannot be looked at"
-    yield "a\ud800b.png", "cannot be looked at"
-    yield str(folder / "two\nlines.png"), r"two\\nlines.png does not exist"
 
 
 def test_paths_without_a_file_get_one_clear_sentence(tmp_path):
@@ -395,100 +306,3 @@ def test_a_line_is_appended_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no space left on device"):
         append_line(path, b"third\n")
     assert path.read_bytes() == b"first\nsecond\n"
-
-
-def test_registry_lists_the_42_files():
-    expected = {f"{band}{n}.png" for band in ("IR", "VIS") for n in range(1, 22)}
-    assert set(registry()["files"]) == expected
-    assert all(len(digest) == 64 for digest in registry()["files"].values())
-
-
-def test_the_real_data_matches_its_checksums(data_folder):
-    assert set(verify().values()) == {"ok"}
-    pair = load_pair(7)
-    assert pair.real
-    assert pair.infrared.shape == pair.visible.shape == (328, 595)
-    assert load_pair("tno7").name == load_pair("7").name == "tno7"
-
-
-def test_verify_sees_what_changed(data_folder, tmp_path, monkeypatch):
-    for name in ("IR1.png", "VIS1.png"):
-        shutil.copy(data_folder / name, tmp_path / name)
-    (tmp_path / "VIS1.png").chmod(0o644)
-    (tmp_path / "VIS1.png").write_bytes(b"changed")
-    monkeypatch.setenv("FUSIONLIB_DATA", str(tmp_path))
-    found = verify([1, 2])
-    assert found == {
-        "IR1.png": "ok",
-        "VIS1.png": "changed",
-        "IR2.png": "missing",
-        "VIS2.png": "missing",
-    }
-
-
-def test_synthetic_pairs_are_always_there(clean_home):
-    infos = list_pairs()
-    scenes = [info for info in infos if not info.real]
-    assert len(infos) - len(scenes) == 21
-    assert all(info.available for info in scenes)
-    assert not any(info.available for info in infos if info.real)
-    pair = load_pair(scenes[0].name)
-    assert pair.infrared.shape == pair.target_mask.shape
-    assert "synthetic" in pair.title
-
-
-def test_names_of_pairs_may_have_capitals():
-    assert load_pair(" Street ").name == load_pair("street").name
-
-
-def test_registry_and_scenes_are_not_shared():
-    registry()["files"].clear()
-    assert len(registry()["files"]) == 42
-    scenes().clear()
-    assert len(scenes()) == 5
-
-
-@pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
-def test_unknown_pairs_are_refused(name):
-    with pytest.raises(InputError, match="pair must be a scene"):
-        load_pair(name)
-
-
-def test_pairs_that_were_not_fetched_say_how(clean_home):
-    with pytest.raises(InputError, match="fusionlib data fetch 3"):
-        load_pair(3)
-
-
-def test_fetch_recovers_and_checks(clean_home, monkeypatch, tmp_path):
-    """Served from a folder by file name, so that no network is needed."""
-    import http.server
-    import threading
-    from functools import partial
-
-    import pooch
-
-    source = tmp_path / "server"
-    source.mkdir()
-    for name in ("IR1.png", "VIS1.png"):
-        Image.fromarray(GREY).save(source / name)
-    known = {f: pooch.file_hash(str(source / f)) for f in ("IR1.png", "VIS1.png")}
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(source))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    fake = {"files": known, "base_url": f"http://127.0.0.1:{server.server_port}/"}
-    monkeypatch.setattr(data, "registry", lambda: fake)
-    try:
-        (source / "VIS1.png").rename(source / "away")
-        with pytest.raises(InputError, match="fetching failed"):
-            data.fetch([1])
-        (source / "away").rename(source / "VIS1.png")
-        data.fetch([1])
-        assert set(verify([1]).values()) == {"ok"}
-        (data.data_dir() / "IR1.png").write_bytes(b"half")
-        assert verify([1])["IR1.png"] == "changed"
-        data.fetch([1])
-        assert set(verify([1]).values()) == {"ok"}
-        names = sorted(path.name for path in data.data_dir().iterdir())
-        assert names == ["IR1.png", "VIS1.png"]
-    finally:
-        server.shutdown()

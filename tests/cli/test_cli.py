@@ -17,8 +17,9 @@ from fusionlib.cli import main
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.weights import KINDS
 
-from .conftest import assert_same_image
-from .test_io_and_data import bad_files, odd_paths
+from ..conftest import assert_same_image
+from ..support.command import refused
+from ..support.odd_files import bad_files, odd_paths
 
 
 @pytest.fixture
@@ -69,20 +70,6 @@ def test_a_quiet_run_prints_nothing(pair, tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == ""
-
-
-def refused(capsys, arguments, out):
-    """Run, and check the contract of every error; return the line."""
-    before = set(out.parent.iterdir()) if out.parent.is_dir() else set()
-    assert main(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    lines = [line for line in captured.err.splitlines() if "warning" not in line]
-    assert len(lines) == 1
-    assert lines[0].startswith("fusionlib")
-    after = set(out.parent.iterdir()) if out.parent.is_dir() else set()
-    assert after == before
-    return lines[0]
 
 
 def test_bad_files_are_refused(pair, tmp_path, capsys):

@@ -29,7 +29,7 @@ from fusionlib.evaluation.ablation import (
 )
 from fusionlib.features import activities
 
-RESULTS = Path(__file__).parents[1] / "book" / "results" / "study.csv"
+RESULTS = Path(__file__).parents[2] / "book" / "results" / "study.csv"
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from fusionbook import speed as benchmark
 from fusionlib import FusionConfig, fuse
 from fusionlib.vgg.layers import multiply_adds
 
-from . import naive
+from ..support import naive
 
-FILE = Path(__file__).parent.parent / "book" / "results" / "benchmark.json"
+FILE = Path(__file__).parents[2] / "book" / "results" / "benchmark.json"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from fusionlib.evaluation.reproduction import (
     run_task,
 )
 
-FOLDER = Path(__file__).parents[1] / "book" / "results"
+FOLDER = Path(__file__).parents[2] / "book" / "results"
 
 #: Largest difference from Table II over all 21 images. CBF and WLS agree in all five
 #: printed decimals; ConvSR stops at a tolerance, and is printed with four.

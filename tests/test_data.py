@@ -1,0 +1,109 @@
+"""Pairs: scenes that are always there, and real ones that are fetched and checked."""
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from fusionlib import data
+from fusionlib.data import list_pairs, load_pair, registry, scenes, verify
+from fusionlib.errors import InputError
+
+from .support.odd_files import GREY
+
+
+def test_registry_lists_the_42_files():
+    expected = {f"{band}{n}.png" for band in ("IR", "VIS") for n in range(1, 22)}
+    assert set(registry()["files"]) == expected
+    assert all(len(digest) == 64 for digest in registry()["files"].values())
+
+
+def test_the_real_data_matches_its_checksums(data_folder):
+    assert set(verify().values()) == {"ok"}
+    pair = load_pair(7)
+    assert pair.real
+    assert pair.infrared.shape == pair.visible.shape == (328, 595)
+    assert load_pair("tno7").name == load_pair("7").name == "tno7"
+
+
+def test_verify_sees_what_changed(data_folder, tmp_path, monkeypatch):
+    for name in ("IR1.png", "VIS1.png"):
+        shutil.copy(data_folder / name, tmp_path / name)
+    (tmp_path / "VIS1.png").chmod(0o644)
+    (tmp_path / "VIS1.png").write_bytes(b"changed")
+    monkeypatch.setenv("FUSIONLIB_DATA", str(tmp_path))
+    found = verify([1, 2])
+    assert found == {
+        "IR1.png": "ok",
+        "VIS1.png": "changed",
+        "IR2.png": "missing",
+        "VIS2.png": "missing",
+    }
+
+
+def test_synthetic_pairs_are_always_there(clean_home):
+    infos = list_pairs()
+    scenes = [info for info in infos if not info.real]
+    assert len(infos) - len(scenes) == 21
+    assert all(info.available for info in scenes)
+    assert not any(info.available for info in infos if info.real)
+    pair = load_pair(scenes[0].name)
+    assert pair.infrared.shape == pair.target_mask.shape
+    assert "synthetic" in pair.title
+
+
+def test_names_of_pairs_may_have_capitals():
+    assert load_pair(" Street ").name == load_pair("street").name
+
+
+def test_registry_and_scenes_are_not_shared():
+    registry()["files"].clear()
+    assert len(registry()["files"]) == 42
+    scenes().clear()
+    assert len(scenes()) == 5
+
+
+@pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
+def test_unknown_pairs_are_refused(name):
+    with pytest.raises(InputError, match="pair must be a scene"):
+        load_pair(name)
+
+
+def test_pairs_that_were_not_fetched_say_how(clean_home):
+    with pytest.raises(InputError, match="fusionlib data fetch 3"):
+        load_pair(3)
+
+
+def test_fetch_recovers_and_checks(clean_home, monkeypatch, tmp_path):
+    """Served from a folder by file name, so that no network is needed."""
+    import http.server
+    import threading
+    from functools import partial
+
+    import pooch
+
+    source = tmp_path / "server"
+    source.mkdir()
+    for name in ("IR1.png", "VIS1.png"):
+        Image.fromarray(GREY).save(source / name)
+    known = {f: pooch.file_hash(str(source / f)) for f in ("IR1.png", "VIS1.png")}
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(source))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fake = {"files": known, "base_url": f"http://127.0.0.1:{server.server_port}/"}
+    monkeypatch.setattr(data, "registry", lambda: fake)
+    try:
+        (source / "VIS1.png").rename(source / "away")
+        with pytest.raises(InputError, match="fetching failed"):
+            data.fetch([1])
+        (source / "away").rename(source / "VIS1.png")
+        data.fetch([1])
+        assert set(verify([1]).values()) == {"ok"}
+        (data.data_dir() / "IR1.png").write_bytes(b"half")
+        assert verify([1])["IR1.png"] == "changed"
+        data.fetch([1])
+        assert set(verify([1]).values()) == {"ok"}
+        names = sorted(path.name for path in data.data_dir().iterdir())
+        assert names == ["IR1.png", "VIS1.png"]
+    finally:
+        server.shutdown()

@@ -1,0 +1,171 @@
+"""The rooms of the library, and which of them may import which."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "fusionlib"
+
+#: What each room may import when it is imported; itself besides. What is imported
+#: within a function is only loaded when it is asked for, and may point further.
+MAY_IMPORT = {
+    "errors": set(),
+    "_version": set(),
+    "_compute": set(),
+    "images": {"errors", "_version", "_compute"},
+    "vgg": {"errors", "images", "config", "_download", "_version"},
+    "_download": {"errors", "images"},
+    "_registry": {"errors", "images"},
+    "config": {"errors", "images", "vgg", "decomposition"},
+    "decomposition": {"errors", "images"},
+    "activity": {"errors", "images"},
+    "weight_maps": {"errors", "images"},
+    "features": {"errors", "images", "vgg", "config", "activity"},
+}
+STEPS = set(MAY_IMPORT) - {"_registry", "_compute", "_download"}
+MAY_IMPORT |= {
+    "fusion": STEPS,
+    "data": {"errors", "images", "_download"},
+    "metrics": {"errors", "images", "_registry", "_compute"},
+}
+MAY_IMPORT["baselines"] = {
+    *STEPS, "fusion", "metrics", "_registry", "_compute", "data"
+}  # fmt: skip
+MAY_IMPORT["evaluation"] = set(MAY_IMPORT)
+MAY_IMPORT["cli"] = {*MAY_IMPORT, "evaluation"}
+MAY_IMPORT["__main__"] = {"cli"}
+MAY_IMPORT[""] = {"_version"}
+
+METHOD = ("config", "decomposition", "features", "activity", "weight_maps", "fusion")
+
+
+def module_name(path, parent=ROOT):
+    parts = path.relative_to(parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path, parent=ROOT, *, everywhere=False):
+    """Yield the modules that a file imports; those of functions if asked for."""
+    name = module_name(path, parent)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+
+    def walk(node):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from (alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    parts = package.split(".")
+                    base = ".".join(
+                        [*parts[: len(parts) - child.level + 1], *filter(None, [base])]
+                    )
+                yield from (f"{base}.{alias.name}" for alias in child.names)
+            elif is_type_checking(child):
+                continue
+            elif everywhere or not isinstance(child, ast.FunctionDef):
+                yield from walk(child)
+
+    yield from walk(ast.parse(path.read_text("utf-8")))
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+MODULES = {module_name(path): path for path in sorted(LIBRARY.rglob("*.py"))}
+
+
+def home(target):
+    """Return the module that an imported name lives in."""
+    while target and target not in MODULES:
+        target = target.rpartition(".")[0]
+    return target
+
+
+def room(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_in_one_direction(module):
+    targets = {home(name) for name in imports(MODULES[module])
+               if name.split(".")[0] == "fusionlib"}  # fmt: skip
+    rooms = {room(target) for target in targets if target != module}
+    assert rooms <= {*MAY_IMPORT[room(module)], room(module)}
+
+
+def test_no_import_goes_round_in_a_circle():
+    graph = {
+        module: {home(name) for name in imports(path)
+                 if name.split(".")[0] == "fusionlib"} - {module, "fusionlib"}
+        for module, path in MODULES.items()
+    }  # fmt: skip
+    for module in graph:
+        seen, ahead = set(), set(graph[module])
+        while ahead:
+            target = ahead.pop()
+            assert target != module, module
+            seen.add(target)
+            ahead |= graph[target] - seen
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_library_never_imports_the_book(module):
+    # matplotlib only within a function that draws.
+    found = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert "matplotlib" not in found
+    outside = {"fusionbook", "ipywidgets", "tests", "benchmarks"}
+    found = {name.split(".")[0] for name in imports(MODULES[module], everywhere=True)}
+    assert not found & outside
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    script = "import sys, fusionlib, fusionlib.config; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(run.stdout.split())
+    assert not loaded & {"torch", "matplotlib", "ipywidgets", "numba", "skimage"}
+
+
+def test_the_method_stays_short():
+    lines = {name: len((LIBRARY / f"{name}.py").read_text("utf-8").splitlines())
+             for name in METHOD}  # fmt: skip
+    assert sum(lines.values()) <= 1400
+
+
+def functions():
+    for package, parent in ((LIBRARY, ROOT), (ROOT / "book/fusionbook", ROOT / "book")):
+        for path in sorted(package.rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{module_name(path, parent)}.{node.name}", node
+
+
+def length(node):
+    """Lines of a function without decorators and docstring."""
+    first = node.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    docstring = first.end_lineno - first.lineno + 1 if is_text else 0
+    return node.end_lineno - node.lineno + 1 - docstring
+
+
+def test_functions_are_short():
+    assert [name for name, node in functions() if length(node) > 60] == [
+        "fusionlib.cli.batch.run"
+    ]
+
+
+def test_functions_take_few_arguments():
+    def count(node):
+        given = node.args
+        return len(given.posonlyargs + given.args + given.kwonlyargs)
+
+    found = [name for name, node in functions()
+             if count(node) > 8 and not name.startswith("fusionlib.cli")]  # fmt: skip
+    assert found == ["fusionbook.figures.show_images"]
