@@ -115,7 +115,8 @@ def show_scaling(record: Record) -> Any:
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from .figures import BLUE, ORANGE, figure
+    from .colours import BLUE, ORANGE
+    from .figures import figure
 
     pixels = [_pixels(row) / 1e6 for row in record["area"]["rows"]]
     panels = (

@@ -1,10 +1,10 @@
-"""What all explorers have in common: a state, a view of it, and two faces."""
+"""What all explorers have in common: a state, and a view of it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +16,8 @@ from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import as_sources
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
+from ..colours import MARK, rgb
 from ._arithmetic import Bytes
-from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
 
 __all__ = [
@@ -79,9 +79,8 @@ class View:
     marker: float | None = None
 
 
-@dataclass
 class Explorer:
-    """One explorer, displayable as widgets or as HTML.
+    """What can be set in one explorer, and what is shown for it.
 
     Subclasses say what can be set (``controls``) and what is shown for a state
     (:meth:`compute`); the rest is here. Attributes that depend on the pair are set
@@ -95,11 +94,6 @@ class Explorer:
         See :func:`fusionlib.vgg.weights.load_weights`; unused where no network is.
     """
 
-    pair: Any
-    weights: Any = None
-    controls: tuple[Control, ...] = field(init=False, default=())
-    _widget: Any = field(init=False, default=None, repr=False)
-
     kind = ""
     title = ""
     how = ""
@@ -108,10 +102,12 @@ class Explorer:
     table_beside = False
     uses_network = True
 
-    def __post_init__(self) -> None:
-        if self.uses_network and not isinstance(self.weights, VGGWeights):
-            self.weights = quiet_weights(self.weights)  # the caption names them
-        self.load(self.pair)
+    def __init__(self, pair: Any, weights: Any = None) -> None:
+        if self.uses_network and not isinstance(weights, VGGWeights):
+            weights = quiet_weights(weights)  # the caption names them
+        self.weights = weights
+        self.controls: tuple[Control, ...] = ()
+        self.load(pair)
 
     def load(self, pair: Any) -> None:
         """Explore another pair.
@@ -119,11 +115,16 @@ class Explorer:
         Raises
         ------
         InputError
-            If it cannot be used.
+            If it cannot be used; the explorer then still shows the pair before.
         """
         checked = as_pair(pair)
+        before = vars(self).copy()
         self.pair = fit(checked) if book_build() else checked
-        self.prepare()
+        try:
+            self.prepare()
+        except InputError:
+            self.__dict__ = before
+            raise
 
     def prepare(self) -> None:
         """Set ``controls`` and whatever the views need, for ``self.pair``."""
@@ -144,7 +145,7 @@ class Explorer:
         return height, width
 
     @property
-    def bytes(self) -> tuple[Bytes, Bytes]:
+    def sources_8bit(self) -> tuple[Bytes, Bytes]:
         """Infrared and visible in 8 bits."""
         return to_uint8(self.pair.infrared), to_uint8(self.pair.visible)
 
@@ -176,30 +177,6 @@ class Explorer:
             If a name or value is none that the controls offer.
         """
         return self.compute(self.state(changes))
-
-    @property
-    def html(self) -> str:
-        """The explorer as self-contained HTML."""
-        from ._page import render
-
-        return render(self)
-
-    @property
-    def widget(self) -> Any:
-        """The explorer as ipywidgets; always the same object."""
-        if self._widget is None:
-            from ._live import build
-
-            self._widget = build(self)
-        return self._widget
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        text = f"<{self.title} explorer: {self.pair.name}>"
-        if book_build():
-            # Widgets would store their state in the page and have random ids.
-            return {"text/html": self.html, "text/plain": text}
-        bundle = self.widget._repr_mimebundle_()
-        return {**bundle, "text/plain": text}
 
 
 def book_build() -> bool:
@@ -234,7 +211,7 @@ def as_pair(pair: Any) -> Pair:
 
 
 def fit(pair: Pair) -> Pair:
-    """Return the pair at a size that a page can carry, in 8 bits."""
+    """Return the pair, or one in 8 bits that is reduced to what a page can carry."""
     height, width = pair.infrared.shape
     factor = (PAGE_PIXELS / (height * width)) ** 0.5
     if factor >= 1:
@@ -279,7 +256,7 @@ def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:
     box : tuple of int
         First row, first column and side of the square, which may reach over the
         picture. Two pixels of line and one of black rim lie outside it, so that its
-        pixels stay as they are. ``static/explorers.js`` does the same.
+        pixels stay as they are. ``explorers.js`` does the same.
     """
     colour = np.repeat(picture[..., None], 3, axis=2)
     top, left, side = box

@@ -14,8 +14,9 @@ from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._charts import line_chart
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View
-from ._page import Store
+from ._core import Picture, View
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["DecompositionExplorer", "decomposition_explorer"]
 
@@ -50,7 +51,7 @@ def decomposition_explorer(pair: Any = "street") -> DecompositionExplorer:
     return DecompositionExplorer(pair)
 
 
-class DecompositionExplorer(Explorer):
+class DecompositionExplorer(ShownExplorer):
     """See :func:`decomposition_explorer`."""
 
     kind = "decomposition"
@@ -107,7 +108,7 @@ class DecompositionExplorer(Explorer):
         return View({"split": picture}, summary, rows, (), response_chart(lam))
 
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls[:2])  # type: ignore[arg-type]
+        store = Store(self.controls[:2])
         for state in store.states():
             key = tuple(state.values())
             base, detail = self.parts(state)

@@ -15,8 +15,9 @@ from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_f
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, book_build, enlarge, inner, outlined
-from ._page import Store
+from ._core import Picture, View, book_build, enlarge, inner, outlined
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
 
@@ -51,7 +52,7 @@ def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser
     return FeatureBrowser(pair, weights)
 
 
-class FeatureBrowser(Explorer):
+class FeatureBrowser(ShownExplorer):
     """See :func:`feature_browser`."""
 
     kind = "features"
@@ -196,7 +197,7 @@ class FeatureBrowser(Explorer):
         return (row * stride, column * stride, stride), receptive_box(name, row, column)
 
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls)  # type: ignore[arg-type]
+        store = Store(self.controls)
         for state in store.states():
             source, name = state["source"], state["layer"]
             view = self.compute(state)
@@ -204,7 +205,7 @@ class FeatureBrowser(Explorer):
             store.add_frame("detail", source, _grey(self.details[source]))
             store.add_frame("map", key, self.shown(state), layer(name).stride)
             for part, box in zip(("map", "detail"), self.boxes(state), strict=True):
-                store.add(f"{part} box", box, lambda x: x, box)
+                store.add(f"{part} box", box)
             store.add_texts(view)
         frames = [{"name": n, "part": n, "box": f"{n} box"} for n in ("detail", "map")]
         return {"store": store.as_dict(), "frames": frames}
