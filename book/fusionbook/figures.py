@@ -129,9 +129,7 @@ class BookFigure(Figure):
         """
         from PIL import Image
 
-        buffer = io.BytesIO()
-        self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
-        exact = Image.open(buffer).convert("RGB")
+        exact = self._drawn()
         palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
         change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
         small = io.BytesIO()
@@ -148,14 +146,17 @@ class BookFigure(Figure):
         Half the size or less for a figure made of photographs; for the home page,
         which must be light.
         """
+        small = io.BytesIO()
+        self._drawn().save(small, "jpeg", quality=quality, optimize=True)
+        plt.close(self)
+        return small.getvalue()
+
+    def _drawn(self) -> Any:
         from PIL import Image
 
-        buffer, small = io.BytesIO(), io.BytesIO()
+        buffer = io.BytesIO()
         self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
-        plt.close(self)
-        picture = Image.open(buffer).convert("RGB")
-        picture.save(small, "jpeg", quality=quality, optimize=True)
-        return small.getvalue()
+        return Image.open(buffer).convert("RGB")
 
     def _ipython_display_(self) -> None:
         from IPython.display import Image, display

@@ -21,9 +21,10 @@ from PIL import Image as PILImage
 
 from fusionbook import colours, explorers
 from fusionbook.explorers import _arithmetic as arithmetic
-from fusionbook.explorers._core import as_pair, fit, outlined
+from fusionbook.explorers._core import as_pair, fit
 from fusionbook.explorers._store import Store
 from fusionbook.explorers._templates import render as render_template
+from fusionbook.explorers.features import outlined
 from fusionbook.packing import pack
 from fusionlib import InputError, fuse
 from fusionlib.data import Pair

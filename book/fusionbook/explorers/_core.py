@@ -16,11 +16,12 @@ from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import as_sources
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
-from ..colours import MARK, rgb
 from ._arithmetic import Bytes
 from ._controls import Control, State, check_state
 
 __all__ = [
+    "GAIN",
+    "SOURCES",
     "Explorer",
     "Picture",
     "View",
@@ -28,12 +29,18 @@ __all__ = [
     "book_build",
     "enlarge",
     "fit",
+    "grey_detail",
     "inner",
-    "outlined",
 ]
 
 #: Pixels up to which a pair goes into a page as it is; larger ones are reduced.
 PAGE_PIXELS = 90_000
+
+#: Detail contents are shown around mid-grey and enlarged by this factor.
+GAIN = 2
+
+#: Names of the sources and what the reader sees for each.
+SOURCES = (("infrared", "Infrared"), ("visible", "Visible"))
 
 
 @dataclass(frozen=True)
@@ -234,6 +241,11 @@ def fit(pair: Pair) -> Pair:
     )
 
 
+def grey_detail(detail: Any) -> Bytes:
+    """Return a detail content in 8 bits, as it is shown."""
+    return to_uint8(0.5 + GAIN * detail)
+
+
 def enlarge(image: Bytes, stride: int, shape: Sequence[int]) -> Bytes:
     """Repeat each pixel over a square and cut off what stands over."""
     grown = image.repeat(stride, axis=0).repeat(stride, axis=1)
@@ -244,29 +256,3 @@ def inner(maps: Any) -> Any:
     """Return maps without the border, of an eighth of their size on each side."""
     high, wide = (size // 8 for size in maps.shape[-2:])
     return maps[..., high : maps.shape[-2] - high, wide : maps.shape[-1] - wide]
-
-
-def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:
-    """Return a grey picture in colour with a line around a square of pixels.
-
-    Parameters
-    ----------
-    picture : numpy.ndarray, shape (H, W), uint8
-        The picture.
-    box : tuple of int
-        First row, first column and side of the square, which may reach over the
-        picture. Two pixels of line and one of black rim lie outside it, so that its
-        pixels stay as they are. ``explorers.js`` does the same.
-    """
-    colour = np.repeat(picture[..., None], 3, axis=2)
-    top, left, side = box
-    inside = colour[
-        max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)
-    ]
-    kept = inside.copy()
-    for rim, ink in ((3, (0, 0, 0)), (2, rgb(MARK))):
-        first, last = top - rim, top + side + rim
-        start, end = left - rim, left + side + rim
-        colour[max(first, 0) : max(last, 0), max(start, 0) : max(end, 0)] = ink
-    inside[...] = kept
-    return colour

@@ -11,10 +11,9 @@ from fusionlib.decomposition import DEFAULT_LAM, decompose
 from fusionlib.images.io import to_uint8
 
 from . import _arithmetic as arithmetic
-from ._arithmetic import Bytes
 from ._charts import line_chart
 from ._controls import Choice, Slider, State
-from ._core import Picture, View
+from ._core import GAIN, SOURCES, Picture, View, grey_detail
 from ._shown import ShownExplorer
 from ._store import Store
 
@@ -22,9 +21,6 @@ __all__ = ["DecompositionExplorer", "decomposition_explorer"]
 
 #: Stops of the slider, about three in a factor of ten.
 LAMBDAS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
-#: Detail contents are shown around mid-grey and enlarged by this factor.
-GAIN = 2
 
 #: Periods of stripes in the chart, in pixels.
 PERIODS = np.geomspace(2, 256, 57)
@@ -73,9 +69,8 @@ class DecompositionExplorer(ShownExplorer):
     uses_network = False
 
     def prepare(self) -> None:
-        sources = (("infrared", "Infrared"), ("visible", "Visible"))
         self.controls = (
-            Choice("source", "Source image", sources, "visible"),
+            Choice("source", "Source image", SOURCES, "visible"),
             Slider("lam", "λ, weight of smoothness", LAMBDAS, DEFAULT_LAM, "{:g}"),
             Slider("split", "Dividing line", range(101), 50, "{} %"),
         )
@@ -86,7 +81,7 @@ class DecompositionExplorer(ShownExplorer):
 
     def compute(self, state: State) -> View:
         base, detail = self.parts(state)
-        picture = arithmetic.wipe(to_uint8(base), _grey(detail), state["split"])
+        picture = arithmetic.wipe(to_uint8(base), grey_detail(detail), state["split"])
         source = getattr(self.pair, state["source"])
         total, lam = float(source.std()), state["lam"]
         rows = tuple(
@@ -114,7 +109,7 @@ class DecompositionExplorer(ShownExplorer):
             base, detail = self.parts(state)
             view = self.compute({**state, "split": 50})
             store.add_frame("base", key, to_uint8(base))
-            store.add_frame("detail", key, _grey(detail))
+            store.add_frame("detail", key, grey_detail(detail))
             store.add_texts(view)
         split = {
             "name": "split",
@@ -151,10 +146,6 @@ def response_chart(lam: float) -> str:
         f"Gain of the base filter for lambda {lam:g} against the period of stripes; "
         "dashed: lambda 5",
     )
-
-
-def _grey(detail: Any) -> Bytes:
-    return to_uint8(0.5 + GAIN * detail)
 
 
 def _share(part: Any, total: float) -> float:

@@ -156,7 +156,7 @@
     return (name) => items[name] && items[name][index[name][k]];
   }
 
-  /* A line around a square of pixels, as _core.outlined draws it. */
+  /* A line around a square of pixels, as `outlined` in features.py draws it. */
   function outline(context, [top, left, side], mark) {
     for (const [rim, wide, ink] of [[3, 1, "#000000"], [2, 2, mark]]) {
       const long = side + 2 * rim, end = side + rim - wide;
