@@ -24,7 +24,7 @@ def encode(image: NDArray[Any], form: str, **options: Any) -> bytes:
     form : {"PNG", "WEBP"}
         Format of the file.
     **options
-        Passed to :meth:`PIL.Image.Image.save`.
+        Passed to ``PIL.Image.Image.save``.
     """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, form, **options)

@@ -21,6 +21,7 @@ from PIL import Image as PILImage
 
 from fusionbook import colours, explorers
 from fusionbook.explorers import _arithmetic as arithmetic
+from fusionbook.explorers import selection
 from fusionbook.explorers._core import as_pair, fit
 from fusionbook.explorers._store import Store
 from fusionbook.explorers._templates import render as render_template
@@ -245,6 +246,12 @@ def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded)
     table = np.array([colours.rgb(colour) for colour in own])
     differ = (shown != table[winner]).any(axis=2)  # where candidates are equal
     assert differ.sum() <= PIXELS_OF_AN_IMAGE
+
+
+def test_candidates_beyond_any_detail_content_are_no_number_of_16_bits():
+    assert selection._hundredths(np.array([-1.0, 1.0])).tolist() == [-25500, 25500]
+    with pytest.raises(AssertionError):
+        selection._hundredths(np.array([1.3]))
 
 
 def test_without_layers_the_base_part_is_left(seeded):
