@@ -34,22 +34,7 @@ PAGE_SHIFTS = (0, 1, 2, 4, 8)
 def activity_explorer(pair: Any = "street", weights: Any = None) -> ActivityExplorer:
     """See activity maps, and what happens to them when one source is out of place.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    ActivityExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return ActivityExplorer(pair, weights)
 

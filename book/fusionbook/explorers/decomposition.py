@@ -29,20 +29,7 @@ PERIODS = np.geomspace(2, 256, 57)
 def decomposition_explorer(pair: Any = "street") -> DecompositionExplorer:
     """Split a source into base part and detail content, for any lambda.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        What to split: a pair, its name or number, or two images.
-
-    Returns
-    -------
-    DecompositionExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair cannot be used.
+    ``pair`` is as for every explorer: :mod:`fusionbook.explorers`.
     """
     return DecompositionExplorer(pair)
 

@@ -30,23 +30,7 @@ PAGE_CHANNELS = 12
 def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser:
     """Look through the channels of the four layers.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        Whose detail contents: a pair, its name or number, or two images.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    FeatureBrowser
-        Displays as widgets with all channels, or as HTML with some of them in a
-        book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return FeatureBrowser(pair, weights)
 

@@ -38,22 +38,7 @@ LIVE_STOPS = (
 def metrics_explorer(pair: Any = "street", weights: Any = None) -> MetricsExplorer:
     """Spoil the fused image and watch every metric.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    MetricsExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return MetricsExplorer(pair, weights)
 

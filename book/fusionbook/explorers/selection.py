@@ -49,25 +49,13 @@ def selection_explorer(
 ) -> SelectionExplorer:
     """Switch layers on and off and see which of them makes the fused image.
 
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
+
     Parameters
     ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        What to fuse: a pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
     full : bool, optional
         Offer both selection rules and read out candidates in hundredths of a grey
         level. Without it, the static page is about half as heavy.
-
-    Returns
-    -------
-    SelectionExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
     """
     return SelectionExplorer(pair, weights, full)
 

@@ -32,22 +32,7 @@ BARS = 61
 def weights_explorer(pair: Any = "street", weights: Any = None) -> WeightsExplorer:
     """Lay the weight maps of the four layers over the image.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    WeightsExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return WeightsExplorer(pair, weights)
 

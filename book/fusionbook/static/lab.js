@@ -11,7 +11,7 @@
   const HOME = new URL(".", document.currentScript.src).href;
   const DATA = globalThis.__fusionlibLabData;
   const A = globalThis.__fusionlibArithmetic, W = globalThis.__fusionlibWidgets;
-  const { digits, fixed, make } = W;
+  const { digits, fixed, make } = W, { problem } = globalThis.__fusionlibPipeline;
   const MODEL = globalThis.__fusionlibLabModel ||
     { available: false, reason: "the file lab-model.js is missing" };
   const OVER_HTTP = location.protocol.startsWith("http");
@@ -272,7 +272,7 @@
     fail("");
     try {
       if (file.size > FILE_LIMIT) {
-        throw Object.assign(new Error(`“${file.name}” is larger than 256 MB.`), { known: true });
+        throw problem(`“${file.name}” is larger than 256 MB.`);
       }
       const image = await method("read", [file, LIMIT]);
       if (pair.scene) clear();
@@ -347,15 +347,15 @@
     if (!first || !second) {
       const missing = !first && !second ? "Two images are needed: drop them in, choose files, or use a scene."
         : `Only one image is there: ${WORDS[first ? 1 : 0]} is missing.`;
-      throw Object.assign(new Error(missing), { known: true });
+      throw problem(missing);
     }
     if (first.height !== second.height || first.width !== second.width) {
-      throw Object.assign(new Error(
+      throw problem(
         `The images must have the same size, but source 1 has ${first.width} × ${first.height} pixels ` +
-        `and source 2 has ${second.width} × ${second.height}.`), { known: true });
+        `and source 2 has ${second.width} × ${second.height}.`);
     }
     if (!MODEL.available) {
-      throw Object.assign(new Error("The network is not part of this build, see above."), { known: true });
+      throw problem("The network is not part of this build, see above.");
     }
   }
 

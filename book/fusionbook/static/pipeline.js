@@ -282,5 +282,5 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
     };
   }
 
-  return { create, make };
+  return { create, make, problem };
 })();
