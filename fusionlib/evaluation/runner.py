@@ -18,7 +18,7 @@ Examples
     items = [Item("a", {"source": file_digest(path)}, settings, files=("a.png",),
                   arguments=(path, folder / "a.png"))]
     with Runner(folder) as runner:
-        runner.check_settings(items)
+        runner.check_settings({"": settings})
         records = runner.run(items, work, Processes(4))
         write_csv(folder / "table.csv", [record["value"] for record in records])
 """
@@ -58,6 +58,7 @@ __all__ = [
     "Runner",
     "code_digest",
     "differences",
+    "progress_bar",
     "read_manifest",
     "write_csv",
 ]
@@ -302,30 +303,32 @@ class Runner:
         except OSError:
             return False
 
-    def check_settings(self, items: Sequence[Item], shared: Sequence[str] = ()) -> None:
-        """Refuse to add to results that were made with other settings.
+    def check_settings(
+        self, settings: Mapping[str, Mapping[str, Any]], shared: Sequence[str] = ()
+    ) -> None:
+        """Refuse to average what was made differently.
 
         Parameters
         ----------
-        items : sequence of Item
-            What is to be done.
+        settings : mapping of str to mapping
+            For each group of what is to be done, the settings of its items.
         shared : sequence of str, optional
             Settings in which even items of different groups must agree.
 
         Raises
         ------
         InputError
-            If results of the same group are there that were made with other settings;
-            it says with which.
+            If results are there that were made with other settings; it says with which.
         """
-        ours = {item.group: item.key["settings"] for item in items}
-        some: Record = next(iter(ours.values()), {})
+        wanted: dict[str, Record] = json.loads(json.dumps(settings))
+        common = {name: ours[name] for ours in wanted.values() for name in shared}
         for record in self.records.values():
             if record["result"] != "done":
                 continue
             theirs = record["settings"]
-            common = theirs | {name: some.get(name) for name in shared}
-            if found := differences(theirs, ours.get(record["group"], common)):
+            also = {name: ours for name, ours in common.items() if name in theirs}
+            ours = wanted.setdefault(record["group"], theirs | also)
+            if found := differences(theirs, ours):
                 raise InputError(
                     f"output: {self.folder} holds {record['name']}, made with other "
                     f"settings ({', '.join(found)}); choose another folder"
@@ -444,3 +447,12 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], note: str = "") -> 
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, unit: str, shown: bool) -> Iterator[Progress]:
+    """Give what :meth:`Runner.run` calls for each item, to show a bar on stderr."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=unit, disable=not shown) as bar:
+        yield lambda record, before: bar.update()

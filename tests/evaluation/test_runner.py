@@ -191,23 +191,25 @@ def test_what_a_killed_run_had_not_finished_is_removed(tmp_path):
 
 
 def test_what_was_made_differently_is_not_added_to(tmp_path):
-    def item(name, group, **settings):
-        return Item(name, {}, settings, group=group)
-
-    first = item("a1", "a", code="x" * 64, weights={"sha256": "1" * 64}, metrics=1)
+    made = {"code": "x" * 64, "weights": {"sha256": "1" * 64}, "metrics": 1}
+    other = made | {"weights": {"sha256": "2" * 64}}
     with Runner(tmp_path) as runner:
-        runner.run([first], dict)
-        runner.check_settings([item("a2", "a", **first.settings)], ["metrics"])
-        other = item("a2", "a", **first.settings | {"weights": {"sha256": "2" * 64}})
+        runner.run([Item("a1", {}, made, group="a")], dict)
+        runner.check_settings(
+            {"a": made, "b": {"code": "y", "metrics": 1}}, ["metrics"]
+        )
         message = (
-            r"holds a1, made with other settings \(weights sha256 "
-            r"111111111111... instead of 222222222222...\); choose another folder"
+            r"holds a1, made with other settings \(weights sha256 111111111111... "
+            r"instead of 222222222222...\); choose another folder"
         )
         with pytest.raises(InputError, match=message):
-            runner.check_settings([other])
-        runner.check_settings([item("b1", "b", code="y", metrics=1)], ["metrics"])
+            runner.check_settings({"a": other})
         with pytest.raises(InputError, match=r"\(metrics 1 instead of 2\)"):
-            runner.check_settings([item("b1", "b", code="y", metrics=2)], ["metrics"])
+            runner.check_settings({"b": {"code": "y", "metrics": 2}}, ["metrics"])
+        # As if somebody had put two manifests together.
+        runner.run([Item("a2", {}, other, group="a")], dict)
+        with pytest.raises(InputError, match="holds a2, made with other settings"):
+            runner.check_settings({"b": made})
 
 
 def test_differences_are_named():
