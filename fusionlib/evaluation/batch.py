@@ -24,23 +24,10 @@ if TYPE_CHECKING:
     from ..fusion import Model
     from ..vgg.weights import VGGWeights
 
-__all__ = ["Fuser", "device_type", "run_batch"]
+__all__ = ["Fuser", "run_batch"]
 
 #: Ending of the fused images.
 SUFFIX = ".png"
-
-
-def device_type(name: str) -> str:
-    """Return the kind of device, ``cpu`` or ``cuda``, that a name means here.
-
-    Raises
-    ------
-    InputError
-        As :func:`fusionlib.vgg.convolution.pick_device`.
-    """
-    from ..vgg.convolution import pick_device
-
-    return pick_device(name).type
 
 
 @dataclass(eq=False)
@@ -88,7 +75,7 @@ class Fuser:
         Parameters
         ----------
         kind : str
-            Kind of device that computes; see :func:`device_type`.
+            Kind of device that computes, ``cpu`` or ``cuda``.
         """
         return {
             "code": code_digest("fusion", "evaluation/files.py"),
@@ -169,7 +156,7 @@ def run_batch(
             )
     pool = pool or Pool()
     # The workers must not choose each for itself: the results would differ.
-    kind = pool.call(device_type, fuser.device)
+    kind = pool.device(fuser.device)
     if fuser.device == "auto":
         fuser = replace(fuser, device=kind)
     settings = fuser.settings(kind)

@@ -40,6 +40,16 @@ class Pool:
         """Return what a function says where the work will be done."""
         return function(*arguments)
 
+    def device(self, name: str) -> str:
+        """Return the kind of device, ``cpu`` or ``cuda``, that a name means there.
+
+        Raises
+        ------
+        InputError
+            As :func:`fusionlib.vgg.convolution.pick_device`.
+        """
+        return self.call(_kind_of_device, name)
+
     def map(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> Generator[tuple[int, Any], None, None]:
@@ -61,6 +71,12 @@ class Pool:
         """
         for index, arguments in enumerate(calls):
             yield index, function(*arguments)
+
+
+def _kind_of_device(name: str) -> str:
+    from ..vgg.convolution import pick_device
+
+    return pick_device(name).type
 
 
 class Processes(Pool):

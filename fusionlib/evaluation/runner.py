@@ -436,14 +436,14 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], note: str = "") -> 
     rows : sequence of mapping
         Its lines, all with the keys of the first; nothing is written without any.
     note : str, optional
-        A first line that says where the table is from.
+        A first line, a comment that says where the table is from.
     """
     if not rows:
         return
     remove_unfinished([path])
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         if note:
-            file.write(f"# {note}\n")
+            file.write(f"{note}\n")
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -225,7 +225,7 @@ def test_differences_are_named():
 
 def test_a_table_is_written_whole(tmp_path):
     path = tmp_path / "table.csv"
-    write_csv(path, [{"a": 1, "b": "x,y"}, {"a": 2, "b": ""}], "from here")
+    write_csv(path, [{"a": 1, "b": "x,y"}, {"a": 2, "b": ""}], "# from here")
     assert path.read_text() == '# from here\na,b\n1,"x,y"\n2,\n'
     with pytest.raises(ValueError, match="dict contains fields"):
         write_csv(path, [{"a": 1}, {"a": 1, "c": 2}])
