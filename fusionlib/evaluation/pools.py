@@ -1,8 +1,8 @@
-"""Where many pieces of work are done: here, on processes, one after the other.
+"""Where the items of a run are done: in this process, or on processes beside it.
 
 The processes of :class:`Processes` are connected to this one by pipes only: nothing on
-the machine can talk to them. A process that is killed is replaced, and when this one
-is killed they end by themselves.
+the machine can talk to them. One that is killed is replaced, and when this one is
+killed they end by themselves.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ __all__ = ["Pool", "Processes", "Unfinished"]
 #: How often an item is begun whose process dies.
 TRIES = 3
 
+#: For each call that has an end, its index and what it returned or Unfinished.
+Results = Generator[tuple[int, Any], None, None]
+
 
 class Unfinished(RuntimeError):
     """Nothing came back for an item: its processes died."""
@@ -52,15 +55,8 @@ class Pool:
 
     def map(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
-    ) -> Generator[tuple[int, Any], None, None]:
-        """Call a function with each of many tuples of arguments.
-
-        Parameters
-        ----------
-        function : callable
-            It must not raise exceptions.
-        calls : sequence of tuple
-            The arguments.
+    ) -> Results:
+        """Call a function, which raises no exceptions, with each of many arguments.
 
         Yields
         ------
@@ -112,77 +108,53 @@ class Processes(Pool):
 
     def map(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
-    ) -> Generator[tuple[int, Any], None, None]:
-        """Call a function with each of many tuples of arguments; see :class:`Pool`."""
-        with _Crew(function, min(self.workers, len(calls))) as crew:
-            yield from crew.results(calls)
+    ) -> Results:
+        """Call a function with each of many arguments; see :class:`Pool`."""
+        context = multiprocessing.get_context("spawn")
+        # The workers hold one end of a pipe, and leave when the other is closed.
+        ours, theirs = context.Pipe(duplex=False)
 
+        def worker() -> ProcessPoolExecutor:
+            # A pool of one process: when it dies, it is known over which item.
+            return ProcessPoolExecutor(1, context, _begin, (function, ours))
 
-class _Crew:
-    """Workers, each a pool of one process: when one dies, it is known over what."""
-
-    def __init__(self, function: Callable[..., Any], workers: int) -> None:
-        self._function, self._workers = function, workers
-        self._context = multiprocessing.get_context("spawn")
-        self._share = max(1, thread_budget() // max(1, workers))
-        self._idle: list[ProcessPoolExecutor] = []
-        self._busy: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
-
-    def __enter__(self) -> _Crew:
-        # The workers hold one end of this pipe, and leave when the other is closed.
-        self._ours, self._theirs = self._context.Pipe(duplex=False)
-        self._idle = [self._worker() for _ in range(self._workers)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._theirs.close()
-        for worker in [*self._idle, *(worker for _, worker in self._busy.values())]:
-            worker.shutdown(cancel_futures=True)
-        self._ours.close()
-
-    def _worker(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            1, self._context, _begin, (self._function, self._ours)
-        )
-
-    def results(
-        self, calls: Sequence[tuple[Any, ...]]
-    ) -> Generator[tuple[int, Any], None, None]:
-        """Yield the result of each call as soon as it is there."""
-        waiting, begun = deque(range(len(calls))), Counter[int]()
-        while waiting or self._busy:
-            while waiting and self._idle:
-                index = waiting.popleft()
-                begun[index] += 1
-                self._submit(index, calls[index])
-            ready = []
-            for future in wait(self._busy, return_when=FIRST_COMPLETED).done:
-                index, worker = self._busy.pop(future)
-                try:
-                    ready.append((index, future.result()))
-                    self._idle.append(worker)
-                except BrokenProcessPool:
-                    worker.shutdown()
-                    self._idle.append(self._worker())
-                    if begun[index] < TRIES:
-                        waiting.appendleft(index)
-                        continue
-                    ready.append((index, Unfinished(
-                        f"its process was killed {TRIES} times, as happens for want "
-                        "of memory"
-                    )))  # fmt: skip
-            yield from ready
-
-    def _submit(self, index: int, arguments: tuple[Any, ...]) -> None:
-        worker = self._idle.pop()
-        with _starting(self._share):
-            try:
-                future = worker.submit(_call, arguments)
-            except BrokenProcessPool:  # it was killed while it had nothing to do
-                worker.shutdown()
-                worker = self._worker()
-                future = worker.submit(_call, arguments)
-        self._busy[future] = index, worker
+        idle = [worker() for _ in range(min(self.workers, len(calls)))]
+        threads = max(1, thread_budget() // max(1, len(idle)))
+        busy: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
+        waiting, deaths = deque(range(len(calls))), Counter[int]()
+        try:
+            while waiting or busy:
+                while waiting and idle:
+                    process = idle.pop()
+                    with _starting(threads):
+                        try:
+                            future = process.submit(_call, calls[waiting[0]])
+                        except BrokenProcessPool:  # it died with nothing to do
+                            idle.append(worker())
+                        else:
+                            busy[future] = waiting.popleft(), process
+                ready: list[tuple[int, Any]] = []
+                for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                    index, process = busy.pop(future)
+                    try:
+                        ready.append((index, future.result()))
+                        idle.append(process)
+                    except BrokenProcessPool:
+                        idle.append(worker())
+                        deaths[index] += 1
+                        if deaths[index] < TRIES:
+                            waiting.appendleft(index)
+                        else:
+                            why = f"its process was killed {TRIES} times, as happens "
+                            ready.append(
+                                (index, Unfinished(f"{why}for want of memory"))
+                            )
+                yield from ready
+        finally:
+            theirs.close()
+            for process in [*idle, *(process for _, process in busy.values())]:
+                process.shutdown(cancel_futures=True)
+            ours.close()
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -52,35 +52,29 @@ __all__ = ["Evaluator", "authors_dictionary", "method_names", "reproduce"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Column:
-    """How a method is evaluated.
+class Column(NamedTuple):
+    """How a method is evaluated."""
 
-    Attributes
-    ----------
-    parameters : mapping
-        Where the released evaluation differs from the defaults of the method.
-    file : str
-        The authors' dictionary in their folder; ``{}`` stands for the pair's number.
-    without : str
-        Which dictionary is used without that file.
-    """
-
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: Where the released evaluation differs from the defaults of the method.
+    parameters: Mapping[str, Any] = {}
+    #: The authors' dictionary in their folder; {} stands for the pair's number.
     file: str = ""
+    #: Which dictionary is used without that file.
     without: str = ""
 
 
 #: Without a file of the authors, JSR and JSRSD share one dictionary.
 LEARNED = "learned from the pair"
 
-_JSR = Column({"convention": "published"}, "jsr_dictionaries/D_unit7_im{}.dat", LEARNED)
-
 _COLUMNS = {
-    "jsr": _JSR,
-    "jsrsd": _JSR,
-    "convsr": Column({}, "convsr_dictionary.mat", "shipped"),
     "proposed": Column({"preset": "released", "precision": "fp32"}),
+    "convsr": Column({}, "convsr_dictionary.mat", "shipped"),
+    **dict.fromkeys(
+        ("jsr", "jsrsd"),
+        Column(
+            {"convention": "published"}, "jsr_dictionaries/D_unit7_im{}.dat", LEARNED
+        ),
+    ),
 }
 
 
@@ -357,14 +351,14 @@ def _results(runner: Runner) -> list[Result]:
     order = list(dict.fromkeys([*DEFAULT_METHODS, *method_names()]))
     results = []
     for name, record in runner.records.items():
-        if record["result"] == "done" and record["group"] in order:
-            result = record["value"]
-            if record["inputs"]["sources"] == _sources(result["image"]) and (
-                runner.has_files(record)
-            ):
-                results.append(result)
-            else:
-                logger.warning("reproduce: %s has changed and is left out", name)
+        result = record.get("value")
+        if record["result"] != "done" or record["group"] not in order or not result:
+            continue
+        same = record["inputs"].get("sources") == _sources(result["image"])
+        if same and runner.has_files(record):
+            results.append(result)
+        else:
+            logger.warning("reproduce: %s has changed and is left out", name)
     return sorted(results, key=lambda r: (order.index(r["method"]), r["image"]))
 
 

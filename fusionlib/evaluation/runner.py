@@ -7,8 +7,9 @@ digests of the files that were made. An item whose line says the same is not don
 again. Only the process that owns the folder writes the manifest, one whole line at a
 time, and files appear whole or not at all.
 
-Where the work is done is a :class:`Pool`: in this process, on processes of this machine
-(:class:`Processes`), or on a cluster (:class:`fusionlib.evaluation.cluster.Cluster`).
+Where the work is done is a :class:`~fusionlib.evaluation.pools.Pool`: in this process,
+on processes of this machine (:class:`~fusionlib.evaluation.pools.Processes`), or on a
+cluster (:class:`~fusionlib.evaluation.cluster.Cluster`).
 
 Examples
 --------
@@ -133,39 +134,38 @@ class Item:
     @property
     def key(self) -> Record:
         """Everything that decides the result, as JSON gives it back."""
-        whole = {
-            "name": self.name,
-            "group": self.group,
-            "inputs": self.inputs,
-            "settings": self.settings,
-        }
-        return json.loads(json.dumps(whole))
+        names = ("name", "group", "inputs", "settings")
+        return json.loads(json.dumps({name: getattr(self, name) for name in names}))
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """What a worker is sent: the work, and the folder of the files that it writes."""
-
-    work: Callable[..., Any]
-    folder: Path
-
-    def __call__(self, arguments: tuple[Any, ...], files: tuple[str, ...]) -> Record:
-        """Work on an item; any error belongs to the item, and not to the whole run."""
-        start = time.perf_counter()
-        record: Record = {"result": "failed", "error": None, "files": {}, "value": None}
-        try:
-            for file in files:
-                (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
-            record["value"] = self.work(*arguments)
-            record["files"] = _digests(self.folder, files)
-            record["result"] = "done"
-        except Exception as error:
-            record["error"] = describe(error)
-        return record | {"seconds": round(time.perf_counter() - start, 6)}
+def _attempt(
+    work: Callable[..., Any],
+    folder: Path,
+    arguments: tuple[Any, ...],
+    files: tuple[str, ...],
+) -> Record:
+    """Work on an item; any error belongs to the item, and not to the whole run."""
+    start = time.perf_counter()
+    record: Record = {"result": "failed", "error": None, "files": {}, "value": None}
+    try:
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        record["value"] = work(*arguments)
+        record |= {"files": _digests(folder, files), "result": "done"}
+    except Exception as error:
+        record["error"] = describe(error)
+    return record | {"seconds": round(time.perf_counter() - start, 6)}
 
 
 def _digests(folder: Path, files: Sequence[str]) -> dict[str, str]:
     return {file: file_digest(folder / file) for file in files}
+
+
+#: What every line of a manifest has, at least.
+_FORM = {
+    "name": str, "group": str, "result": str, "inputs": dict, "settings": dict,
+    "files": dict,
+}  # fmt: skip
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Record]:
@@ -192,27 +192,16 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Record]:
     whole = content[: content.rfind(b"\n") + 1]
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            record = _checked(json.loads(line.decode("utf-8", "surrogateescape")))
-        except (ValueError, RecursionError):
+            record = json.loads(line.decode("utf-8", "surrogateescape"))
+            if any(not isinstance(record[key], kind) for key, kind in _FORM.items()):
+                raise ValueError
+        except (ValueError, TypeError, KeyError, RecursionError):
             warnings.warn(
                 f"{path}: line {number} is damaged and passed over", stacklevel=2
             )
         else:
             records[record["name"]] = record
     return records
-
-
-def _checked(record: Any) -> Record:
-    """Return a line of a manifest if it has the form of one."""
-    form: dict[str, Any] = {
-        "name": str, "group": str, "result": str, "inputs": dict, "settings": dict,
-        "files": dict,
-    }  # fmt: skip
-    if not isinstance(record, dict) or not all(
-        isinstance(record.get(field), kind) for field, kind in form.items()
-    ):
-        raise ValueError("not the line of an item")
-    return record
 
 
 def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
@@ -375,7 +364,9 @@ class Runner:
         files = [self.folder / file for item in items for file in item.files]
         remove_unfinished(files)
         calls = [(item.arguments, item.files) for item in todo]
-        results = (pool or Pool()).map(_Attempt(work, self.folder), calls)
+        results = (pool or Pool()).map(
+            functools.partial(_attempt, work, self.folder), calls
+        )
         try:
             with contextlib.closing(results):
                 for index, result in results:
