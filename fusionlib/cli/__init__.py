@@ -14,7 +14,9 @@ import importlib.util
 import io
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +32,7 @@ COMMANDS = (
     "evaluate",
     "methods",
     "reproduce",
-    "study",
+    "ablation",
     "data",
     "weights",
     "setup",
@@ -93,6 +95,38 @@ def _streams() -> Iterator[None]:
         yield
 
 
+class _Stopped(KeyboardInterrupt):
+    """A signal that ends the program."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, so that nothing is left half-written.
+
+    A signal that is ignored or handled by somebody else is left alone.
+    """
+
+    def stop(number: int, _: object) -> None:
+        raise _Stopped(number)
+
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    is_main = threading.current_thread() is threading.main_thread()
+    ours = [
+        n for n in numbers if is_main and n and signal.getsignal(n) == signal.SIG_DFL
+    ]
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class _Formatter(logging.Formatter):
     """Format a message as one line."""
 
@@ -139,9 +173,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 on success, 2 on bad input or where the system refuses (a full disk, no
-        memory), 130 when interrupted.
+        memory), 128 and the number of the signal when interrupted.
     """
-    with _streams():
+    with _streams(), _signals():
         try:
             status = _run(argv)
             flush_stdout()
@@ -150,9 +184,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The reader went away (`fusionlib data list | head`): not an error.
             _abandon_stdout()
             return 0
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             print_note("fusionlib: interrupted")
-            return 130
+            return 128 + getattr(stop, "number", signal.SIGINT)
         except InputError as error:
             print_note(f"fusionlib: error: {error}")
         except MemoryError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .options import (
@@ -17,6 +17,11 @@ from .options import (
     print_text,
     table,
 )
+
+if TYPE_CHECKING:
+    from ..evaluation.batch import Fuser
+    from ..evaluation.pairing import FilePair
+    from ..evaluation.pools import Pool
 
 __all__ = ["add_parser"]
 
@@ -30,8 +35,7 @@ def add_parser(subparsers: Any) -> None:
         description="Fuse all pairs of files that match two patterns into a folder. "
         "Files are a pair if the wildcards stand for the same text: 'IR*.png' "
         "'VIS*.png', or 'ir/*.png' 'vis/*.png'. DIR/manifest.jsonl has one line for "
-        "each pair. The same command again does what is missing, failed or changed. "
-        "Needs Dask distributed: pip install 'irvis-fusionlib[cluster]'.",
+        "each pair. The same command again does what is missing, failed or changed.",
     )
     parser.add_argument(
         "globs",
@@ -53,9 +57,18 @@ def add_parser(subparsers: Any) -> None:
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="a Dask scheduler, such as tcp://10.0.0.1:8786; its workers must have "
-        "fusionlib and see the files under the same paths",
+        help="a Dask scheduler, such as tcp://10.0.0.1:8786 or tls://10.0.0.1:8786; "
+        "its workers must have the same fusionlib and see the files under the same "
+        "paths; needs pip install 'irvis-fusionlib[cluster]'",
     )
+    tls = parser.add_argument_group("TLS of the scheduler (all three together)")
+    tls.add_argument(
+        "--tls-ca-file", metavar="FILE", help="certificate of its authority (PEM)"
+    )
+    tls.add_argument(
+        "--tls-cert", metavar="FILE", help="certificate of this client (PEM)"
+    )
+    tls.add_argument("--tls-key", metavar="FILE", help="private key of this client")
     add_fusion_options(parser)
     parser.add_argument(
         "--register",
@@ -88,29 +101,50 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(table(("PAIR", "INFRARED", "VISIBLE"), pairs))
         return 0
 
-    from tqdm import tqdm
-
-    from ..evaluation.batch import ClusterLost, Fuser, check_cluster, connect, run_batch
+    from ..evaluation.batch import Fuser
     from ..vgg.weights import load_weights
 
-    check_cluster(arguments.workers, arguments.scheduler)
-    config = fusion_config(arguments)
-    if arguments.scheduler is None and arguments.device != "auto":
-        from ..vgg.convolution import pick_device
-
-        pick_device(arguments.device)
+    pool = _pool(arguments)
     fuser = Fuser(
-        load_weights(arguments.weights),
-        config,
+        config=fusion_config(arguments),
+        weights=load_weights(arguments.weights),
         device=arguments.device,
         register=arguments.register,
         max_memory=arguments.max_memory,
     )
+    with pool as workers:
+        count = _fuse(pairs, arguments.output, fuser, workers)
+    parts = ", ".join(f"{number} {what}" for what, number in count.items() if number)
+    print_text(f"{len(pairs)} pairs: {parts}")
+    return 0 if sum(count.values()) - count["failed"] == len(pairs) else 1
+
+
+def _pool(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Pool]:
+    """Return where to work."""
+    from ..evaluation.pools import Processes
+
+    names = ("tls_ca_file", "tls_cert", "tls_key")
+    tls = {name: getattr(arguments, name) for name in names}
+    if arguments.scheduler is None:
+        if any(tls.values()):
+            raise InputError("the TLS options belong to --scheduler, which is missing")
+        return contextlib.nullcontext(Processes(arguments.workers))
+    from ..evaluation.cluster import Cluster
+
+    return Cluster(arguments.scheduler, quiet=not arguments.verbose, **tls)
+
+
+def _fuse(
+    pairs: Sequence[FilePair], folder: str, fuser: Fuser, pool: Pool
+) -> dict[str, int]:
+    """Fuse the pairs and tell of each that fails; return how many there were."""
+    from tqdm import tqdm
+
+    from ..evaluation.batch import run_batch
+    from ..evaluation.cluster import ClusterLost
+
     count = {"done before": 0, "done now": 0, "failed": 0}
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(
-            tqdm(total=len(pairs), unit="pair", disable=not is_terminal())
-        )
+    with tqdm(total=len(pairs), unit="pair", disable=not is_terminal()) as bar:
 
         def show(record: dict[str, Any], before: bool) -> None:
             if record["result"] == "done":
@@ -118,22 +152,13 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 count["failed"] += 1
                 with bar.external_write_mode(file=sys.stderr):
-                    line = f"pair {record['pair']} failed: {record['error']}"
+                    line = f"pair {record['name']} failed: {record['error']}"
                     print_note(f"fusionlib: {line}")
             bar.update()
 
-        cluster = functools.partial(
-            connect,
-            workers=arguments.workers,
-            scheduler=arguments.scheduler,
-            quiet=not arguments.verbose,
-        )
         try:
-            run_batch(pairs, arguments.output, fuser, cluster, progress=show)
+            run_batch(pairs, folder, fuser, pool, progress=show)
         except ClusterLost as error:
             bar.close()
             print_note(f"fusionlib: {error}")
-            return 1
-    parts = ", ".join(f"{number} {what}" for what, number in count.items() if number)
-    print_text(f"{len(pairs)} pairs: {parts}")
-    return 1 if count["failed"] else 0
+    return count

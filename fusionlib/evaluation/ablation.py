@@ -1,434 +1,52 @@
-"""What does the network do? Variants of the method, measured pair by pair.
+"""What each part of the method contributes: variants measured on many pairs.
 
-A *variant* changes one thing about the method: the weights, their biases, where the
-features are read, the scale of the input, the layers, the radius, lambda, or how
-candidates become one. :func:`measure` computes variants of one pair and
-:func:`run_study` many pairs, appending one row after the other to a file;
-:func:`paired_bootstrap` says how certain a mean difference between two variants is.
+:func:`run_ablation` measures the variants of :mod:`fusionlib.evaluation.variants` on
+many pairs, in a folder that can be stopped and continued (see
+:mod:`fusionlib.evaluation.runner`); :func:`paired_bootstrap` says how certain a mean
+difference between two of them is.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
+import hashlib
 import io
 import json
 import logging
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from .._version import __version__
-from ..activity import l1_norm
-from ..config import FusionConfig
-from ..data import Pair, load_pair, registry
-from ..decomposition import decompose
+from ..data import Pair, list_pairs, load_pair, registry
 from ..errors import InputError, reason
-from ..fusion import fuse_base, fuse_details, reconstruct
-from ..images.io import append_line, check_file, check_output, to_uint8
-from ..images.validation import Image, check_choice, check_positive_int
-from ..vgg.layers import CONVOLUTIONS, PAPER_LAYERS
+from ..images.io import check_file
+from ..images.validation import check_positive_int
+from .pools import Pool
+from .runner import Item, Record, Runner, code_digest, progress_bar, write_csv
+from .variants import COLUMNS, VARIANTS, measure
 
 if TYPE_CHECKING:
     from ..vgg.weights import VGGWeights
 
 __all__ = [
-    "COLUMNS",
-    "IMAGENET_MEAN",
-    "VARIANTS",
+    "Ablation",
     "Effect",
-    "Study",
-    "Variant",
-    "gradient_activity",
-    "measure",
+    "Measurer",
     "paired_bootstrap",
-    "read_activities",
-    "read_study",
-    "run_study",
-    "target_contrast",
-    "texture_retention",
-    "variant",
-    "without_biases",
+    "read_ablation",
+    "run_ablation",
 ]
 
 logger = logging.getLogger(__name__)
-
-Activities = dict[str, NDArray[np.float64]]
-
-#: Mean of ImageNet's photographs in R, G, B, in [0, 1] units; VGG-19 was trained on
-#: inputs from which it had been subtracted.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-
-#: What a row holds besides pair and variant. ``shift``: mean of fused minus mean of
-#: sources, in levels of 255. ``negative``: share of the energy of F_d in negative
-#: values. ``spread``: mean distance of the weights from 1/K. ``target``, ``texture``:
-#: see :func:`target_contrast` and :func:`texture_retention`, for rendered scenes.
-COLUMNS = (
-    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN", "FMI_dct", "FMI_w",
-    "shift", "negative", "spread", "target", "texture",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to fuse.
-
-    Attributes
-    ----------
-    name : str
-        What tables call it.
-    network : {"trained", "seeded", "gradient", "none"}
-        Where activities come from: trained weights, random ones with the same
-        moments, a single layer of Gaussian gradients, or nowhere (then ``name`` is a
-        baseline).
-    biases : bool
-        Whether the network keeps its biases.
-    mean : bool
-        Whether the mean of ImageNet, times the input scale, is subtracted.
-    fmi : bool
-        Whether the feature mutual informations, the slowest metrics, are computed.
-    config : FusionConfig
-        Everything else.
-    """
-
-    name: str
-    network: str = "trained"
-    biases: bool = True
-    mean: bool = False
-    fmi: bool = False
-    config: FusionConfig = field(default_factory=FusionConfig)
-
-    @property
-    def pass_key(self) -> tuple[Any, ...]:
-        """What two variants share if they can use the same pass of the network."""
-        config = self.config
-        same = (self.network, self.biases, self.mean)
-        return (*same, config.lam, config.padding, config.input_scale, config.pooling)
-
-
-def _variant(name: str, network: str = "trained", **options: Any) -> Variant:
-    own = {key: options.pop(key) for key in ("biases", "mean", "fmi") if key in options}
-    config = FusionConfig(**options)
-    return Variant(name, network, config=config, **own)
-
-
-def _variants() -> Iterator[Variant]:
-    full: dict[str, Any] = {"input_scale": 255.0}
-    yield _variant("mean", "none", fmi=True)
-    yield _variant("laplacian", "none", fmi=True)
-    yield _variant("paper", fmi=True)
-    yield _variant("released", before_relu=True, fmi=True)
-    yield _variant("seeded", "seeded", fmi=True)
-    yield _variant("seeded, scale 255", "seeded", fmi=True, **full)
-    yield _variant("seeded, no biases", "seeded", biases=False)
-    yield _variant("gradient", "gradient", fmi=True)
-    yield _variant("no biases", biases=False, fmi=True)
-    yield _variant("no biases, before ReLU", biases=False, before_relu=True)
-    for scale in (10.0, 100.0, 255.0):
-        yield _variant(f"scale {scale:g}", input_scale=scale, fmi=scale == 255)
-    yield _variant("scale 255, before ReLU", before_relu=True, fmi=True, **full)
-    for scale in (1.0, 255.0):
-        name = f"mean subtracted, scale {scale:g}"
-        yield _variant(name, mean=True, input_scale=scale)
-    for name in PAPER_LAYERS:
-        yield _variant(f"only {name}", layers=(name,))
-        yield _variant(f"scale 255, only {name}", layers=(name,), **full)
-    for radius in (2, 4, 8):
-        yield _variant(f"radius {radius}", radius=radius)
-        yield _variant(f"scale 255, radius {radius}", radius=radius, **full)
-    for lam in (0.5, 50.0):
-        yield _variant(f"lambda {lam:g}", lam=lam)
-    yield _variant("absmax", selection="absmax", fmi=True)
-    yield _variant("scale 255, absmax", selection="absmax", fmi=True, **full)
-    yield _variant("scale 255, absmax, radius 4", selection="absmax", radius=4, **full)
-    yield _variant("no biases, absmax", biases=False, selection="absmax")
-    yield _variant("seeded, scale 255, absmax", "seeded", selection="absmax", **full)
-
-
-#: The variants by name.
-VARIANTS: Mapping[str, Variant] = {v.name: v for v in _variants()}
-
-
-def variant(name: str) -> Variant:
-    """Return a variant by name.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name.
-    """
-    check_choice(name, "variant", tuple(VARIANTS))
-    return VARIANTS[name]
-
-
-def without_biases(weights: VGGWeights) -> VGGWeights:
-    """Return weights with all biases zero.
-
-    Such a network is homogeneous: an input k times as large gives features k times
-    as large, so the fusion weights no longer depend on the scale of the input.
-    """
-    arrays = {
-        name: np.zeros_like(array) if name.endswith("bias") else array
-        for name, array in weights.arrays.items()
-    }
-    return dataclasses.replace(
-        weights, name=f"{weights.name}, no biases", arrays=arrays
-    )
-
-
-def gradient_activity(details: Any, sigma: float = 1.0) -> NDArray[np.float64]:
-    """Return the activity of a single layer of two fixed filters.
-
-    Parameters
-    ----------
-    details : sequence of K arrays, shape (H, W)
-        Detail contents.
-    sigma : float, optional
-        Width of the Gaussian in pixels.
-
-    Returns
-    -------
-    numpy.ndarray, shape (K, H, W)
-        l1-norm of the two first derivatives of the smoothed image, as equation (5)
-        takes it over the channels of a layer.
-    """
-    orders = ((0, 1), (1, 0))
-    features = [
-        [
-            scipy.ndimage.gaussian_filter(d, sigma, order=o, mode="mirror")
-            for o in orders
-        ]
-        for d in details
-    ]
-    return l1_norm(np.array(features))
-
-
-def read_activities(
-    details: Any,
-    weights: VGGWeights,
-    *,
-    input_scale: float = 1.0,
-    mean: Sequence[float] | None = None,
-    pooling: str = "ceil",
-    device: str = "auto",
-) -> tuple[Activities, Activities]:
-    """Return the activity of the paper's layers before and after the ReLU.
-
-    Parameters
-    ----------
-    details : sequence of K arrays, shape (H, W)
-        Detail contents.
-    weights : VGGWeights
-        The nine convolutions.
-    input_scale : float, optional
-        Factor on the input.
-    mean : sequence of 3 floats, optional
-        What is subtracted from R, G and B before the factor.
-    pooling, device
-        As in :meth:`fusionlib.features.Network.features`.
-
-    Returns
-    -------
-    before, after : dict of str to numpy.ndarray, shape (K, h, w)
-        The two readings, from one pass of the network, in single precision.
-    """
-    from ..features import Network, build_network
-    from ..vgg.convolution import pick_device
-
-    def both(x: Any) -> tuple[Any, Any]:
-        norms = l1_norm(x), l1_norm(x.clamp(min=0))
-        return norms[0].double().cpu().numpy(), norms[1].double().cpu().numpy()
-
-    if mean is None:
-        passes = Network(weights, device).features(
-            details,
-            PAPER_LAYERS,
-            before_relu=True,
-            input_scale=input_scale,
-            pooling=pooling,
-        )
-        found = {name: both(features) for name, features in passes}
-    else:
-        import torch
-
-        place = pick_device(device)
-        stack = np.stack([np.asarray(detail) for detail in details])[:, None]
-        planes = (stack - np.reshape(mean, (1, 3, 1, 1))) * input_scale
-        x = torch.tensor(planes, dtype=torch.float32, device=place)
-        x = x.contiguous(memory_format=torch.channels_last)
-        wanted = {c.index: c.relu for c in CONVOLUTIONS if c.relu in PAPER_LAYERS}
-        found = {}
-        with torch.inference_mode():
-            network = build_network(weights, pooling).to(place)
-            for index, module in enumerate(network):
-                x = module(x)
-                if index in wanted:
-                    found[wanted[index]] = both(x)
-    return (
-        {name: norms[0] for name, norms in found.items()},
-        {name: norms[1] for name, norms in found.items()},
-    )
-
-
-def target_contrast(fused: Image, pair: Pair, *, ring: int = 8) -> float:
-    """Return how much of the contrast of the warm targets is left.
-
-    Parameters
-    ----------
-    fused : numpy.ndarray, shape (H, W)
-        A fused image of the pair.
-    pair : Pair
-        A rendered scene, which knows where its targets are.
-    ring : int, optional
-        Width of the surroundings in pixels.
-
-    Returns
-    -------
-    float
-        Mean over the targets minus mean over a ring around them, divided by the same
-        difference in the infrared image: 1 if all of it is left.
-    """
-    mask = pair.target_mask
-    if mask is None:
-        return math.nan
-    around = scipy.ndimage.binary_dilation(mask, iterations=ring) & ~mask
-
-    def contrast(image: Image) -> float:
-        return float(image[mask].mean() - image[around].mean())
-
-    return contrast(fused) / contrast(pair.infrared)
-
-
-def texture_retention(fused: Image, pair: Pair) -> float:
-    """Return how much of the visible texture is left.
-
-    Parameters
-    ----------
-    fused : numpy.ndarray, shape (H, W)
-        A fused image of the pair.
-    pair : Pair
-        A rendered scene, which knows where its texture is.
-
-    Returns
-    -------
-    float
-        Slope of the fused against the visible detail content over the textured
-        pixels: 1 if all of it is left, 1/2 for the mean with a flat image.
-    """
-    mask = pair.texture_mask
-    if mask is None:
-        return math.nan
-    ours, visible = (decompose(image)[1][mask] for image in (fused, pair.visible))
-    return float((ours * visible).sum() / (visible * visible).sum())
-
-
-def _row(
-    fused: Image, pair: Pair, chosen: Variant, parts: Mapping[str, Any]
-) -> dict[str, float]:
-    """Measure one fused image, quantised to 8 bit like the published ones."""
-    from ..metrics import evaluate
-
-    image = to_uint8(fused) / 255
-    sources = pair.sources
-    plain = np.mean(sources, axis=0)
-    error = float(((image - to_uint8(plain) / 255) ** 2).mean())
-    values = dict(evaluate(image, sources, metrics=["N_abf", "Q_abf", "SSIM_a", "EN"]))
-    values["N_abf_exact"] = evaluate(
-        image, sources, metrics=["N_abf"], convention="exact"
-    )["N_abf"]
-    if chosen.fmi:
-        values |= evaluate(image, sources, metrics=["FMI_dct", "FMI_w"])
-    values["psnr_mean"] = -10 * math.log10(error) if error else math.inf
-    values["shift"] = 255 * float((fused - plain).mean())
-    if parts:
-        detail = parts["F_d"]
-        energy = float((detail**2).sum())
-        below = float((np.minimum(detail, 0) ** 2).sum())
-        values["negative"] = below / energy if energy else math.nan
-        values["spread"] = float(
-            np.mean([np.abs(w - 1 / len(w)).mean() for w in parts["W"].values()])
-        )
-    values["target"] = target_contrast(image, pair)
-    values["texture"] = texture_retention(image, pair)
-    return {name: values.get(name, math.nan) for name in COLUMNS}
-
-
-def _activities(
-    chosen: Variant, details: Image, weights: VGGWeights, device: str
-) -> tuple[Activities, Activities]:
-    """Return both readings of the source of activity that a variant names."""
-    from ..vgg.weights import seeded_weights
-
-    if chosen.network == "gradient":
-        # It takes the place of the first layer, which has the image's resolution.
-        alone = {PAPER_LAYERS[0]: gradient_activity(details)}
-        return alone, alone
-    network = weights if chosen.network == "trained" else seeded_weights()
-    if not chosen.biases:
-        network = without_biases(network)
-    return read_activities(
-        details,
-        network,
-        input_scale=chosen.config.input_scale,
-        mean=IMAGENET_MEAN if chosen.mean else None,
-        pooling=chosen.config.pooling,
-        device=device,
-    )
-
-
-def measure(
-    pair: Pair,
-    variants: Iterable[Variant | str],
-    weights: VGGWeights,
-    *,
-    device: str = "auto",
-) -> Iterator[tuple[Variant, Image, dict[str, float]]]:
-    """Fuse one pair in several ways and measure each result.
-
-    Parameters
-    ----------
-    pair : Pair
-        The pair.
-    variants : iterable of Variant or str
-        What to compute. Variants that can share a pass of the network do.
-    weights : VGGWeights
-        The weights of variants whose network is "trained".
-    device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
-
-    Yields
-    ------
-    Variant, numpy.ndarray of shape (H, W), dict of str to float
-        The variant, its fused image (not clipped), and a value for each of
-        :data:`COLUMNS`; NaN where one is not defined or was not asked for.
-    """
-    from .. import baselines
-
-    wanted = [variant(v) if isinstance(v, str) else v for v in variants]
-    for one in wanted:
-        if one.network == "none":
-            fused = baselines.get_method(one.name).function(pair.sources)
-            yield one, fused, _row(fused, pair, one, {})
-    for key in dict.fromkeys(v.pass_key for v in wanted if v.network != "none"):
-        group = [v for v in wanted if v.pass_key == key]
-        config = group[0].config
-        split = [decompose(s, config.lam, padding=config.padding) for s in pair.sources]
-        I_b, I_d = (np.stack(part) for part in zip(*split, strict=True))
-        before, after = _activities(group[0], I_d, weights, device)
-        for one in group:
-            reading = before if one.config.before_relu else after
-            C = {n: reading[n] for n in one.config.layers if n in reading}
-            parts = fuse_details(C, I_d, one.config)
-            fused = reconstruct(fuse_base(I_b, one.config.alpha), parts.F_d)
-            yield one, fused, _row(fused, pair, one, {"F_d": parts.F_d, "W": parts.W})
 
 
 @dataclass(frozen=True)
@@ -497,7 +115,7 @@ def paired_bootstrap(
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Ablation:
     """Measured rows.
 
     Attributes
@@ -539,8 +157,15 @@ class Study:
             One of :data:`COLUMNS`.
         pairs : sequence of str, optional
             Which pairs; the real ones by default.
+
+        Raises
+        ------
+        InputError
+            If there are none.
         """
         chosen = self.real_pairs if pairs is None else pairs
+        if not chosen:
+            raise InputError("pairs must be named where no real pair was measured")
         return np.array([self.rows[pair, name][column] for pair in chosen])
 
     def effect(
@@ -551,37 +176,36 @@ class Study:
         return paired_bootstrap(ours - self.values(against, column, pairs))
 
 
-_MARK = "# fusionlib study "
+_MARK = "# fusionlib ablation "
 
 
-def read_study(path: str | os.PathLike[str]) -> Study:
-    """Read a file that :func:`run_study` wrote, finished or not.
+def read_ablation(path: str | os.PathLike[str]) -> Ablation:
+    """Read an ``ablation.csv`` that :func:`run_ablation` wrote.
 
     Raises
     ------
     InputError
         If the file is missing or is not such a file.
     """
-    path = check_file(path, "study")
+    path = check_file(path, "ablation")
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"study: {path} cannot be read ({reason(error)})") from None
+        raise InputError(f"ablation: {path} cannot be read ({reason(error)})") from None
     first, _, body = text.partition("\n")
     if not first.startswith(_MARK):
-        raise InputError(f"study: {path} was not written by 'fusionlib study'")
-    whole = body[: body.rfind("\n") + 1]  # a line without end was cut short
+        raise InputError(f"ablation: {path} was not written by 'fusionlib ablation'")
     try:
         rows = {
             (row["pair"], row["variant"]): {
                 column: float(row[column]) if row[column] else math.nan
                 for column in COLUMNS
             }
-            for row in csv.DictReader(io.StringIO(whole))
+            for row in csv.DictReader(io.StringIO(body))
         }
-        return Study(rows, dict(json.loads(first.removeprefix(_MARK))))
+        return Ablation(rows, dict(json.loads(first.removeprefix(_MARK))))
     except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
-        raise InputError(f"study: {path} is damaged ({reason(error)})") from None
+        raise InputError(f"ablation: {path} is damaged ({reason(error)})") from None
 
 
 def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
@@ -601,71 +225,90 @@ def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
     return dataclasses.replace(pair, **inner)
 
 
-def _provenance(weights: VGGWeights, crop: tuple[int, int] | None) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "weights": {
-            "name": weights.name,
-            "sha256": weights.sha256,
-            "trained": weights.trained,
-            "partial": weights.partial,
-        },
-        "precision": "fp32",
-        "data": registry()["base_url"],
-        "crop": None if crop is None else list(crop),
-        "columns": list(COLUMNS),
-    }
+@dataclass(eq=False)
+class Measurer:
+    """What a worker needs to measure variants of pairs.
 
+    Parameters
+    ----------
+    weights : VGGWeights
+        The weights of variants whose network is "trained".
+    crop : tuple of int, optional
+        Largest height and width that is used, from the middle of each pair.
+    device : str, optional
+        See :func:`fusionlib.vgg.convolution.pick_device`.
+    """
 
-def _line(cells: Sequence[Any]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode()
+    weights: VGGWeights
+    crop: tuple[int, int] | None = None
+    device: str = "auto"
 
-
-def _begin(path: Path, provenance: dict[str, Any]) -> Mapping[tuple[str, str], Any]:
-    """Start a file, or check that it is continued under the same conditions."""
-    check_output(path)
-    if not path.exists() or path.stat().st_size == 0:
-        dated = provenance | {"date": time.strftime("%Y-%m-%d", time.gmtime())}
-        append_line(path, (_MARK + json.dumps(dated) + "\n").encode())
-        append_line(path, _line(("pair", "variant", *COLUMNS)))
-        return {}
-    study = read_study(path)
-    for key, value in provenance.items():
-        if study.provenance.get(key) != value:
-            raise InputError(
-                f"output: {path} was begun with another {key}; choose another file"
+    def __call__(self, name: str, variants: Sequence[str]) -> dict[str, list[str]]:
+        """Return the values of variants of a pair, by variant and as the table says."""
+        pair = _centre(load_pair(name), self.crop)
+        return {
+            chosen.name: ["" if math.isnan(v) else f"{v:.6g}" for v in row.values()]
+            for chosen, _, row in measure(
+                pair, variants, self.weights, device=self.device
             )
-    content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)
-    return study.rows
+        }
+
+    def settings(self, device: str) -> Record:
+        """Return what must be the same for all rows of a table."""
+        code = "fusion", "baselines", "metrics", "evaluation/variants.py"
+        return {
+            "code": code_digest(*code),
+            "weights": self.weights.sha256,
+            "precision": "fp32",
+            "device": device,
+            "crop": self.crop,
+        }
 
 
-def run_study(
-    path: str | os.PathLike[str],
+def _digest(pair: Pair) -> str:
+    """Return a digest of everything that is measured of a pair."""
+    planes = [*pair.sources, pair.target_mask, pair.texture_mask]
+    content = b"".join(b"none" if p is None else p.tobytes() for p in planes)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _passes(weights: VGGWeights) -> list[list[str]]:
+    """Return the names of the variants, those together that share a pass.
+
+    Without trained weights, variants that need them are left out.
+    """
+    passes: dict[Any, list[str]] = {}
+    for chosen in VARIANTS.values():
+        if weights.trained or chosen.network != "trained":
+            passes.setdefault(chosen.pass_key, []).append(chosen.name)
+    return list(passes.values())
+
+
+def run_ablation(
+    folder: str | os.PathLike[str],
     pairs: Sequence[str | int],
     weights: VGGWeights,
+    pool: Pool | None = None,
     *,
     crop: tuple[int, int] | None = None,
     device: str = "auto",
     progress: bool = False,
-) -> Study:
-    """Measure all variants of several pairs into a CSV file.
-
-    Each row is appended as soon as it is there, and rows that are there are not
-    computed again: an interrupted call is continued by calling again.
+) -> Ablation:
+    """Measure all variants of several pairs into ``ablation.csv``.
 
     Parameters
     ----------
-    path : path-like
-        The file. Its first line, a comment, holds the provenance as JSON.
+    folder : path-like
+        Where the table goes. What is measured there is not measured again: an
+        interrupted call is continued by calling again. The first line of the table, a
+        comment, holds the provenance as JSON.
     pairs : sequence of str or int
         See :func:`fusionlib.data.load_pair`.
     weights : VGGWeights
         The trained weights. Without them (random weights), variants that need
         them are left out.
+    pool : Pool, optional
+        Where to work; in this process by default.
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.
     device : str, optional
@@ -675,33 +318,71 @@ def run_study(
 
     Returns
     -------
-    Study
-        All rows of the file.
+    Ablation
+        All rows of the table.
 
     Raises
     ------
     InputError
-        If a pair cannot be loaded, or the file cannot be written or was begun with
-        another version, other weights, other data or another crop.
+        If a pair cannot be loaded or measured, or the folder cannot be written or
+        holds rows of other code, other weights or another crop.
     """
-    from tqdm import tqdm
+    pool = pool or Pool()
+    loaded = [load_pair(pair) for pair in pairs]
+    kind = pool.device(device)
+    measurer = Measurer(weights, crop, kind if device == "auto" else device)
+    settings = measurer.settings(kind)
+    items = [
+        Item(f"{pair.name}: {names[0]}", {"pair": _digest(pair), "variants": names},
+             settings, arguments=(pair.name, names))
+        for pair in loaded for names in _passes(weights)
+    ]  # fmt: skip
+    with Runner(folder) as runner:
+        runner.check_settings({"": settings})
+        with progress_bar(len(items), "pass", progress) as advance:
+            records = runner.run(items, measurer, pool, advance)
+        path = runner.folder / "ablation.csv"
+        write_csv(path, _rows(runner), _MARK + json.dumps(_provenance(measurer, kind)))
+    for record in records:
+        if record["result"] == "failed":
+            raise InputError(f"pair {record['name']} failed: {record['error']}")
+    return read_ablation(path)
 
-    path = Path(path)
-    loaded = [_centre(load_pair(pair), crop) for pair in pairs]
-    done = set(_begin(path, _provenance(weights, crop)))
-    kinds = ("trained", "seeded", "gradient", "none")
-    wanted = [v for v in VARIANTS.values() if v.network in kinds[not weights.trained :]]
-    missing = [
-        (pair, [v for v in wanted if (pair.name, v.name) not in done])
-        for pair in loaded
+
+def _provenance(measurer: Measurer, device: str) -> Record:
+    weights = measurer.weights
+    return {
+        "version": __version__,
+        **measurer.settings(device),
+        "weights": {
+            "name": weights.name,
+            "sha256": weights.sha256,
+            "trained": weights.trained,
+            "partial": weights.partial,
+        },
+        "data": registry()["base_url"],
+        "columns": COLUMNS,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def _rows(runner: Runner) -> list[Record]:
+    """Return the rows of all pairs in a folder, in the order of pairs and variants.
+
+    Pairs that have changed since are left out.
+    """
+    found: dict[tuple[str, str], Sequence[str]] = {}
+    digest = functools.cache(lambda name: _digest(load_pair(name)))
+    for record in runner.records.values():
+        pair = record["name"].partition(":")[0]
+        if record["result"] == "done" and record["inputs"]["pair"] == digest(pair):
+            found |= {(pair, name): row for name, row in record["value"].items()}
+        else:
+            logger.warning("ablation: %s is left out", record["name"])
+    return [
+        {"pair": pair.name, "variant": name}
+        | dict(zip(COLUMNS, found[pair.name, name], strict=True))
+        for pair in list_pairs()
+        for name in VARIANTS
+        if (pair.name, name) in found
     ]
-    with tqdm(
-        total=sum(len(todo) for _, todo in missing), unit="row", disable=not progress
-    ) as bar:
-        for pair, todo in missing:
-            logger.info("%s: %d variants", pair.name, len(todo))
-            for chosen, _, row in measure(pair, todo, weights, device=device):
-                cells = ["" if math.isnan(v) else f"{v:.6g}" for v in row.values()]
-                append_line(path, _line((pair.name, chosen.name, *cells)))
-                bar.update()
-    return read_study(path)

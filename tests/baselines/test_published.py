@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusionlib.baselines import METHODS, jsr
-from fusionlib.evaluation.reproduction import published_table_2
+from fusionlib.evaluation.tables import published_table_2
 from fusionlib.images.io import read_image, to_uint8
 from fusionlib.metrics import n_abf
 

@@ -196,7 +196,8 @@ def test_odd_paths_are_one_line(pair, tmp_path, capsys, monkeypatch):
             refused(capsys, [*reference, "--dictionaries", path], out)
         if not re.search("none.png|two|dangling", path):  # these are fine
             refused(capsys, fuse_args(*pair[:2], out=path), out)
-            refused(capsys, ["study", "-o", path, "--weights", "seeded"], out)
+            if not os.path.isdir(path):
+                refused(capsys, ["ablation", "-o", path, "--weights", "seeded"], out)
     monkeypatch.setenv("FUSIONLIB_DATA", str(folder / "loop.png"))
     for arguments in (["data", "list"], ["data", "verify", "1"]):
         assert "FUSIONLIB_DATA" in refused(capsys, arguments, out)
@@ -280,8 +281,8 @@ def test_numbers_of_thousands_of_digits(pair, tmp_path, clean_home, capsys):
     for arguments in (
         ["data", "verify", many],
         ["data", "fetch", f"tno{many}"],
-        ["study", "-o", str(tmp_path / "s.csv"), "--crop", f"{many}x1"],
-        ["study", "-o", str(tmp_path / "s.csv"), "--pairs", many],
+        ["ablation", "-o", str(tmp_path / "s"), "--crop", f"{many}x1"],
+        ["ablation", "-o", str(tmp_path / "s"), "--pairs", many],
         ["reproduce", "-o", str(tmp_path / "run"), "--images", many],
         ["reproduce", "-o", str(tmp_path / "run"), "--workers", many],
         ["batch", str(tmp_path / "i*"), str(tmp_path / "v*"), "-o", str(tmp_path / "b"),

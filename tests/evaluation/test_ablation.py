@@ -1,4 +1,4 @@
-"""The study: variants agree with the library, rows are whole, results hold."""
+"""The ablation: variants agree with the library, rows are whole, results hold."""
 
 import dataclasses
 import json
@@ -13,15 +13,18 @@ from fusionlib.cli import main
 from fusionlib.decomposition import decompose
 from fusionlib.errors import InputError
 from fusionlib.evaluation.ablation import (
+    Ablation,
+    paired_bootstrap,
+    read_ablation,
+    run_ablation,
+)
+from fusionlib.evaluation.variants import (
     COLUMNS,
     IMAGENET_MEAN,
     VARIANTS,
-    Study,
     gradient_activity,
     measure,
-    paired_bootstrap,
     read_activities,
-    read_study,
     target_contrast,
     texture_retention,
     variant,
@@ -29,7 +32,7 @@ from fusionlib.evaluation.ablation import (
 )
 from fusionlib.features import activities
 
-RESULTS = Path(__file__).parents[2] / "book" / "results" / "study.csv"
+RESULTS = Path(__file__).parents[2] / "book" / "results" / "ablation.csv"
 
 
 @pytest.fixture(scope="module")
@@ -153,51 +156,92 @@ def test_unknown_variants_are_refused():
         variant("best")
 
 
-def test_the_command_is_resumable(tmp_path, clean_home, capsys):
-    """Cut in the middle of a line, it goes on and gives the same rows."""
-    out = tmp_path / "study.csv"
-    arguments = ["study", "-o", str(out), "--pairs", "street", "--crop", "48x64"]
-    assert main([*arguments, "--weights", "seeded"]) == 0
-    assert "seeded, scale 255" in capsys.readouterr().out
-    whole = out.read_bytes()
-    study = read_study(out)
+def test_an_interrupted_run_goes_on(tmp_path, seeded, monkeypatch):
+    """Stopped in the middle, it measures what is missing and gives the same rows."""
+    out = tmp_path / "out"
+    options = {"crop": (48, 64)}
+    whole = run_ablation(out, ["street"], seeded, **options)
     # Variants that need the trained network are left out without it.
-    names = {name for _, name in study.rows}
+    names = {name for _, name in whole.rows}
     assert names == {v.name for v in VARIANTS.values() if v.network != "trained"}
-    assert study.provenance["weights"]["trained"] is False
-    assert study.provenance["crop"] == [48, 64]
-    lines = whole.splitlines(keepends=True)
-    out.write_bytes(b"".join(lines[:-2]) + lines[-2][:25])
-    assert main([*arguments, "--weights", "seeded"]) == 0
-    assert out.read_bytes() == whole
-    capsys.readouterr()
+    assert whole.provenance["weights"]["trained"] is False
+    assert whole.provenance["crop"] == [48, 64]
+    manifest = out / "manifest.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    assert len(lines) == len({VARIANTS[name].pass_key for name in names})
+    for kept in ([], lines[:2], [*lines[:-1], lines[-1][:25]]):
+        manifest.write_bytes(b"".join(kept))
+        (out / "ablation.csv").unlink()
+        again = run_ablation(out, ["street"], seeded, **options)
+        assert list(again.rows) == list(whole.rows)
+        assert str(dict(again.rows)) == str(dict(whole.rows))
+        assert manifest.read_bytes().count(b"\n") == len(lines)
+
+
+def test_rows_of_other_settings_are_not_mixed(tmp_path, seeded, monkeypatch):
+    weights = dataclasses.replace(seeded, name="other")
+    arrays = {name: array.copy() for name, array in seeded.arrays.items()}
+    arrays["features.0.bias"][0] += 1
+    run_ablation(tmp_path, ["street"], seeded, crop=(16, 16))
+    run_ablation(tmp_path, [], weights, crop=(16, 16))  # only the name is another
+    before = (tmp_path / "ablation.csv").read_bytes()
+    for message, given, crop in (
+        (r"crop \[16, 16\] instead of \[16, 20\]", seeded, (16, 20)),
+        ("weights", dataclasses.replace(seeded, arrays=arrays), (16, 16)),
+    ):
+        with pytest.raises(InputError, match=message):
+            run_ablation(tmp_path, ["harbour"], given, crop=crop)
+    monkeypatch.setattr("fusionlib.evaluation.ablation.code_digest", lambda *_: "new")
+    with pytest.raises(InputError, match="code .* instead of new"):
+        run_ablation(tmp_path, ["harbour"], seeded, crop=(16, 16))
+    assert (tmp_path / "ablation.csv").read_bytes() == before
+
+
+def test_the_command_prints_means(tmp_path, clean_home, capsys):
+    out = str(tmp_path / "out")
+    arguments = ["ablation", "-o", out, "--pairs", "street", "--crop", "16x16"]
+    assert main([*arguments, "--weights", "seeded", "--workers", "1"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split()[:3] == ["VARIANT", "PAIRS", "psnr_mean"]
+    assert any(line.startswith("seeded, scale 255 ") for line in printed)
     assert main([*arguments[:-1], "40x40", "--weights", "seeded"]) == 2
-    assert "begun with another crop" in capsys.readouterr().err
+    assert "(crop [16, 16] instead of [40, 40])" in capsys.readouterr().err
 
 
 def test_bad_arguments_of_the_command(tmp_path, clean_home, capsys):
-    out = ["study", "-o", str(tmp_path / "none" / "x.csv"), "--weights", "seeded"]
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    other = ["study", "-o", str(tmp_path / "other.csv"), "--weights", "seeded"]
+    (tmp_path / "file").touch()
+    out = ["ablation", "-o", str(tmp_path / "file" / "x"), "--weights", "seeded"]
     cases = [
-        ([*out, "--pairs", "street"], "does not exist"),
+        ([*out, "--pairs", "street"], "cannot make folder"),
         ([*out, "--pairs", "nowhere"], "pair must be a scene"),
         ([*out, "--pairs", "street", "--crop", "9"], "crop must be"),
         ([*out, "--pairs", ""], "pair must be a scene"),
-        ([*other, "--pairs", "street"], "was not written by"),
+        ([*out, "--pairs", "street", "--workers", "0"], "workers must be"),
     ]
-    for k, text in enumerate(
-        ("{bad json\n", "{}\npair\nstreet\n", "[1]\n", "[" * 10**5)
-    ):
-        path = tmp_path / f"damaged{k}.csv"
-        path.write_text(f"# fusionlib study {text}\n")
-        damaged = ["study", "-o", str(path), "--weights", "seeded", "--pairs", "street"]
-        cases.append((damaged, "is damaged"))
     for arguments, message in cases:
         assert main(arguments) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["{bad json", "{}\npair\nstreet", "[1]", "[" * 10**5])
+def test_a_damaged_table_is_refused(tmp_path, text):
+    path = tmp_path / "ablation.csv"
+    path.write_text(f"# fusionlib ablation {text}\n")
+    with pytest.raises(InputError, match="is damaged"):
+        read_ablation(path)
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="was not written by"):
+        read_ablation(path)
+
+
+def test_variants_share_a_pass_unless_it_would_differ():
+    key = VARIANTS["paper"].pass_key
+    for name in ("released", "only relu2_1", "radius 8", "absmax"):
+        assert VARIANTS[name].pass_key == key
+    for name in ("scale 255", "lambda 50", "no biases", "seeded"):
+        assert VARIANTS[name].pass_key != key
 
 
 def test_effects_are_paired_differences():
@@ -206,16 +250,19 @@ def test_effects_are_paired_differences():
         for n in range(1, 5)
         for name, value in (("a", 10.0 * n + 1), ("b", 10.0 * n))
     }
-    effect = Study(rows).effect("a", "b", "EN")
+    effect = Ablation(rows).effect("a", "b", "EN")
     assert (effect.mean, effect.low, effect.high, effect.pairs) == (1, 1, 1, 4)
+    scenes = Ablation({("street", "a"): {}, ("street", "b"): {}})
+    with pytest.raises(InputError, match="pairs must be named"):
+        scenes.effect("a", "b", "EN")
 
 
 @pytest.fixture(scope="module")
 def committed():
-    return read_study(RESULTS)
+    return read_ablation(RESULTS)
 
 
-def test_the_committed_study_is_complete(committed):
+def test_the_committed_table_is_complete(committed):
     assert committed.real_pairs == [f"tno{n}" for n in range(1, 22)]
     assert len(committed.scenes) == 5
     assert set(committed.rows) == {
@@ -237,7 +284,7 @@ def test_committed_rows_are_computed_again(name, committed, request):
         request.getfixturevalue("data_folder")
         weights = request.getfixturevalue("oxford")
         if weights.sha256 != committed.provenance["weights"]["sha256"]:
-            pytest.skip("the committed study was made with other weights")
+            pytest.skip("the committed table was made with other weights")
         wanted = ["mean", "paper", "absmax", "gradient", "released"]
     else:
         weights = request.getfixturevalue("seeded")
@@ -259,5 +306,5 @@ def test_committed_rows_are_computed_again(name, committed, request):
 
 def test_the_first_line_is_the_provenance():
     first = RESULTS.read_text("utf-8").splitlines()[0]
-    record = json.loads(first.partition("study ")[2])
+    record = json.loads(first.partition("ablation ")[2])
     assert set(record) >= {"version", "date", "weights", "data", "crop"}

@@ -1,14 +1,18 @@
 """Many pairs: what is done, what is done again, and what a kill leaves behind."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import json
 import logging
 import os
 import pickle
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 
@@ -16,19 +20,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import fusionlib.evaluation.batch
+import fusionlib.evaluation.cluster
 from fusionlib import FusionConfig
 from fusionlib.cli import main
-from fusionlib.errors import InputError
-from fusionlib.evaluation.batch import (
-    ClusterLost,
-    Fuser,
-    Manifest,
-    connect,
-    locked,
-    run_batch,
-)
+from fusionlib.evaluation.batch import Fuser, run_batch
+from fusionlib.evaluation.cluster import Cluster, ClusterLost
 from fusionlib.evaluation.pairing import FilePair
+from fusionlib.evaluation.runner import read_manifest
 
 from ..conftest import assert_same_image
 
@@ -61,28 +59,23 @@ def scheduler():
         processes=False,
         dashboard_address=":0",
     ) as cluster:
-        yield cluster.scheduler_address
+        yield cluster
 
 
 @pytest.fixture
-def batch(tmp_path, scheduler, seeded):
-    """Return a function that runs a batch and tells what was done now."""
+def batch(tmp_path, seeded):
+    """Return a function that runs a batch here and tells what was done now."""
 
-    def run(pairs, **options):
+    def run(pairs, pool=None, **options):
         now, before = [], []
 
         def progress(record, was_done):
-            (before if was_done else now).append(record["pair"])
+            (before if was_done else now).append(record["name"])
 
-        fuser = Fuser(seeded, **options)
         records = run_batch(
-            pairs,
-            tmp_path / "out",
-            fuser,
-            lambda: connect(scheduler=scheduler),
-            progress=progress,
+            pairs, tmp_path / "out", Fuser(seeded, **options), pool, progress=progress
         )
-        assert [record["pair"] for record in records] == [p.name for p in pairs]
+        assert [record["name"] for record in records] == [p.name for p in pairs]
         assert sorted(now + before) == sorted(p.name for p in pairs)
         return sorted(now)
 
@@ -96,13 +89,15 @@ def test_only_what_is_missing_or_changed_is_done_again(tmp_path, batch):
     assert batch(pairs) == []
     assert batch(pairs, max_memory="1GB", device="cpu") == []  # the same pixels
     assert [line["result"] for line in lines(out)] == ["done"] * 3
-    record = Manifest(out / "manifest.jsonl").records["001"]
-    assert record["inputs"] == {"ir": pairs[1].ir, "vis": pairs[1].vis}
-    assert record["output"] == "001.png"
+    record = read_manifest(out)["001"]
+    assert (record["value"]["ir"], record["value"]["vis"]) == pairs[1][1:]
+    assert list(record["files"]) == ["001.png"]
     assert record["error"] is None
     assert 0 < record["seconds"] < 600
-    assert record["config"]["lam"] == 5
-    assert len(record["weights"]["sha256"]) == 64
+    settings = record["settings"]
+    assert settings["config"]["lam"] == 5
+    assert (settings["config"]["precision"], settings["device"]) == ("fp32", "cpu")
+    assert len(settings["weights"]) == len(settings["code"]) == 64
 
     os.unlink(out / "000.png")  # an output gone, one damaged, an input changed
     (out / "001.png").write_bytes(b"")
@@ -117,16 +112,24 @@ def test_only_what_is_missing_or_changed_is_done_again(tmp_path, batch):
     ]
 
 
-def test_other_weights_are_another_batch(tmp_path, batch, seeded):
-    pairs = make_pairs(tmp_path, 1)
+def test_what_made_an_image_decides_whether_it_is_made_again(tmp_path, batch, seeded):
+    """Code, arithmetic, device and weights do; the name of the weights does not."""
+    pairs, out = make_pairs(tmp_path, 1), tmp_path / "out"
     batch(pairs)
-    manifest = Manifest(tmp_path / "out" / "manifest.jsonl")
-    identity = Fuser(seeded).identity
-    assert manifest.has_done(pairs[0], identity)
-    other = identity | {"weights": identity["weights"] | {"sha256": "0" * 64}}
-    assert not manifest.has_done(pairs[0], other)
-    renamed = identity | {"weights": identity["weights"] | {"name": "copy"}}
-    assert manifest.has_done(pairs[0], renamed)
+    manifest = out / "manifest.jsonl"
+    [whole] = lines(out)
+    for change in (
+        {"code": "0" * 64},
+        {"device": "cuda"},
+        {"weights": "0" * 64},
+        {"config": whole["settings"]["config"] | {"precision": "bf16"}},
+    ):
+        other = whole | {"settings": whole["settings"] | change}
+        manifest.write_text(json.dumps(other) + "\n")
+        assert batch(pairs) == ["000"], change
+    renamed = dataclasses.replace(seeded, name="copy")
+    run_batch(pairs, out, Fuser(renamed))
+    assert len(lines(out)) == 2
 
 
 def test_a_pair_that_fails_is_reported_and_tried_again(tmp_path, batch):
@@ -135,7 +138,7 @@ def test_a_pair_that_fails_is_reported_and_tried_again(tmp_path, batch):
     (tmp_path / "VIS001.png").write_bytes(good[:100])
     os.unlink(tmp_path / "IR002.png")
     assert batch(pairs) == ["000", "001", "002"]
-    records = {line["pair"]: line for line in lines(tmp_path / "out")}
+    records = read_manifest(tmp_path / "out")
     assert records["000"]["result"] == "done"
     assert records["001"]["result"] == records["002"]["result"] == "failed"
     assert "VIS001.png" in records["001"]["error"]
@@ -143,79 +146,55 @@ def test_a_pair_that_fails_is_reported_and_tried_again(tmp_path, batch):
     assert not (tmp_path / "out" / "001.png").exists()
     (tmp_path / "VIS001.png").write_bytes(good)
     assert batch(pairs) == ["001", "002"]
-    assert lines(tmp_path / "out")[-1]["pair"] in ("001", "002")
-    done = Manifest(tmp_path / "out" / "manifest.jsonl").records
+    assert lines(tmp_path / "out")[-1]["name"] in ("001", "002")
+    done = read_manifest(tmp_path / "out")
     assert [done[p.name]["result"] for p in pairs] == ["done", "done", "failed"]
 
 
-def test_a_worker_that_cannot_go_on_fails_its_pair_only(tmp_path, batch, monkeypatch):
-    whole = Fuser.__call__
-
-    def fuse(self, pair, output):
-        if pair.name == "000":
-            raise MemoryError("no room")
-        return whole(self, pair, output)
-
-    monkeypatch.setattr(Fuser, "__call__", fuse)
-    pairs = make_pairs(tmp_path, 2)
-    batch(pairs)
-    records = Manifest(tmp_path / "out" / "manifest.jsonl").records
-    assert records["000"]["error"] == "MemoryError: no room"
-    assert records["001"]["result"] == "done"
+def test_a_cluster_makes_the_same_images(tmp_path, batch, scheduler, seeded):
+    pairs = make_pairs(tmp_path, 3)
+    (tmp_path / "VIS001.png").write_bytes(b"no image")
+    with Cluster(scheduler.scheduler_address) as cluster:
+        assert batch(pairs, cluster) == ["000", "001", "002"]
+        assert batch(pairs, cluster) == ["001"]
+    records = read_manifest(tmp_path / "out")
+    assert records["000"]["value"]["device"] == "cpu"
+    assert "VIS001.png" in records["001"]["error"]
+    run_batch(pairs, tmp_path / "here", Fuser(seeded))
+    for name in ("000.png", "002.png"):
+        images = [Image.open(tmp_path / place / name) for place in ("out", "here")]
+        assert_same_image(*images)
+    assert batch(pairs[:1]) == []  # where it was done is no part of the result
 
 
 def test_a_scheduler_that_goes_away_is_no_failure_of_a_pair(tmp_path, seeded):
     distributed = pytest.importorskip("distributed")
     pairs = make_pairs(tmp_path, 6)
-    cluster = distributed.LocalCluster(
+    scheduler = distributed.LocalCluster(
         n_workers=1, processes=False, dashboard_address=":0"
     )
-    with pytest.raises(ClusterLost, match="the same command goes on"):
+    with (
+        Cluster(scheduler.scheduler_address) as cluster,
+        pytest.raises(ClusterLost, match="the same command goes on"),
+    ):
         run_batch(
             pairs,
             tmp_path / "out",
             Fuser(seeded),
-            lambda: connect(scheduler=cluster.scheduler_address),
-            progress=lambda *_: cluster.close(),
+            cluster,
+            progress=lambda *_: scheduler.close(),
         )
     assert {line["result"] for line in lines(tmp_path / "out")} == {"done"}
 
 
-def test_a_torn_line_is_cut_off_and_a_damaged_one_passed_over(tmp_path):
-    path = tmp_path / "manifest.jsonl"
-    assert Manifest(path).records == {}
-    whole = b'{"pair": "a", "n": 1}\n{"pair": "a", "n": 2}\n'
-    path.write_bytes(whole + b'{"pair": "b", "resu')
-    manifest = Manifest(path)
-    assert manifest.records == {"a": {"pair": "a", "n": 2}}
-    assert path.read_bytes() == whole
-    manifest.append({"pair": "ä\udcff"})  # a file name that is not UTF-8
-    assert list(Manifest(path).records) == ["a", "ä\udcff"]
-    path.write_bytes(b'\0\0\0\n["pair"]\n' + whole)
-    with pytest.warns(UserWarning, match="line [12] is damaged") as caught:
-        assert Manifest(path).records == {"a": {"pair": "a", "n": 2}}
-    assert len(caught) == 2
-
-
-def test_a_folder_takes_one_batch_at_a_time(tmp_path):
-    pytest.importorskip("fcntl")
-    with (
-        locked(tmp_path),
-        pytest.raises(InputError, match=f"process {os.getpid()}"),
-        locked(tmp_path),
-    ):
-        pass
-    with locked(tmp_path):  # the file is still there, the lock is not
-        assert (tmp_path / ".lock").exists()
-
-
 def test_a_fuser_travels_without_its_network(seeded, tmp_path):
-    fuser = Fuser(seeded, FusionConfig(radius=2), threads=1)
+    fuser = Fuser(seeded, FusionConfig(radius=2))
     size = len(pickle.dumps(fuser))
     [pair] = make_pairs(tmp_path, 1)
-    assert fuser(pair, str(tmp_path / "x.png"))["result"] == "done"
+    assert fuser(pair.ir, pair.vis, str(tmp_path / "x.png"))["precision"] == "fp32"
     assert len(pickle.dumps(fuser)) == size
-    assert pickle.loads(pickle.dumps(fuser)).identity == fuser.identity
+    copy = pickle.loads(pickle.dumps(fuser))
+    assert copy.settings("cpu") == fuser.settings("cpu")
 
 
 def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
@@ -225,11 +204,10 @@ def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
     before = torch.get_num_threads()
     try:
         for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
             out = tmp_path / f"{threads}.png"
-            record = Fuser(seeded, threads=threads)(pair, str(out))
-            assert record["error"] is None
+            Fuser(seeded)(pair.ir, pair.vis, str(out))
             assert_same_image(Image.open(out), Image.open(tmp_path / "1.png"))
-            assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
 
@@ -239,7 +217,7 @@ def test_a_quiet_connection_leaves_the_loggers_as_they_were(scheduler):
         logging.getLogger(name) for name in ("distributed", "distributed.client")
     ]
     before = [logger.level for logger in loggers]
-    with connect(scheduler=scheduler, quiet=True):
+    with Cluster(scheduler.scheduler_address):
         assert all(logger.level == logging.CRITICAL for logger in loggers)
     assert [logger.level for logger in loggers] == before
 
@@ -262,7 +240,10 @@ def test_bad_calls_are_one_line_on_the_command_line(tmp_path, capsys, monkeypatc
         ([*globs, *out, "--max-memory", "lots"], "max_memory must be"),
         ([*globs, *out, "--device", "tpu"], "device must be one of"),
         ([*globs, "-o", "out", "--weights", "none.h5"], "weights: 'none.h5'"),
-        ([*globs, "-o", "file", "--weights", "seeded"], "cannot write in folder"),
+        ([*globs, "-o", "file", "--weights", "seeded"], "cannot make folder"),
+        ([*globs, *out, "--workers", "100000"], "workers must be at most"),
+        ([*globs, *out, "--tls-key", "file"], "belong to --scheduler"),
+        ([*globs, *out, "--scheduler", "tls://x", "--tls-key", "file"], "together"),
     ]
     for arguments, message in cases:
         assert main(["batch", *arguments]) == 2, arguments
@@ -285,7 +266,7 @@ def test_an_output_never_replaces_an_input(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_without_dask_the_command_says_what_to_install(tmp_path, capsys, monkeypatch):
+def test_without_dask_only_the_cluster_is_missing(tmp_path, capsys, monkeypatch):
     make_pairs(tmp_path, 1)
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -294,32 +275,107 @@ def test_without_dask_the_command_says_what_to_install(tmp_path, capsys, monkeyp
         lambda name, *rest: None if name == "distributed" else find(name, *rest),
     )
     globs = [str(tmp_path / "IR*.png"), str(tmp_path / "VIS*.png")]
-    assert main(["batch", *globs, "-o", str(tmp_path / "out")]) == 2
+    command = ["batch", *globs, "-o", str(tmp_path / "out"), "--weights", "seeded"]
+    assert main([*command, "--scheduler", "tcp://127.0.0.1:1"]) == 2
     error = capsys.readouterr().err
     assert "pip install 'irvis-fusionlib[cluster]'" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+    assert main([*command, "--workers", "1"]) == 0
+    assert (tmp_path / "out" / "000.png").exists()
 
 
-def test_a_scheduler_that_does_not_answer(tmp_path, capsys, monkeypatch):
-    pytest.importorskip("distributed")
+@contextlib.contextmanager
+def listening(says=b""):
+    """Yield the address of something that takes connections, and what it then says."""
+    kept = []
+
+    def take():
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(server.accept()[0])
+                kept[-1].sendall(says)
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        threading.Thread(target=take, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_address_where_no_scheduler_answers(
+    tmp_path, capsys, monkeypatch, scheduler
+):
+    """Nothing there, silence, HTTP to Dask's first words, HTTP at once, no address."""
     make_pairs(tmp_path, 1)
-    monkeypatch.setattr(fusionlib.evaluation.batch, "PATIENCE", 1)
+    monkeypatch.setattr(fusionlib.evaluation.cluster, "PATIENCE", 1)
     globs = [str(tmp_path / "IR*.png"), str(tmp_path / "VIS*.png")]
     arguments = ["batch", *globs, "-o", str(tmp_path / "out"), "--weights", "seeded"]
-    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
-        assert main([*arguments, "--scheduler", address]) == 2
-        captured = capsys.readouterr()
-        assert f"scheduler: '{address}' does not answer" in captured.err
-        assert "Traceback" not in captured.err
+    dashboard = f"tcp://127.0.0.1:{scheduler.scheduler.services['dashboard'].port}"
+    with listening() as silent, listening(b"HTTP/1.1 400 Bad Request\r\n" * 9) as web:
+        for address in (
+            "tcp://127.0.0.1:1", silent, dashboard, web, "nonsense://x", "", "tls://x:1",
+        ):  # fmt: skip
+            begun = time.monotonic()
+            assert main([*arguments, "--scheduler", address]) == 2
+            captured = capsys.readouterr()
+            assert f"scheduler: '{address}' does not answer" in captured.err
+            assert captured.err.count("\n") == 1, captured.err
+            assert time.monotonic() - begun < 15  # without a limit it hangs
+    assert not (tmp_path / "out").exists()
 
 
-def test_failures_are_counted_on_the_command_line(tmp_path, scheduler, capsys):
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A certificate that is its own authority, and its key, as PEM files."""
+    folder = tmp_path_factory.mktemp("tls")
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl here")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=folder, check=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+def test_a_scheduler_with_tls(tmp_path, capsys, certificates, monkeypatch):
+    """The three files reach Dask; without them the scheduler is of no use."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(fusionlib.evaluation.cluster, "PATIENCE", 5)
+    make_pairs(tmp_path, 1)
+    certificate, key = certificates
+    roles = ("scheduler", "worker", "client")
+    security = distributed.Security(
+        tls_ca_file=certificate,
+        require_encryption=True,
+        **{f"tls_{role}_cert": certificate for role in roles},
+        **{f"tls_{role}_key": key for role in roles},
+    )
+    globs = [str(tmp_path / "IR*.png"), str(tmp_path / "VIS*.png")]
+    arguments = ["batch", *globs, "-o", str(tmp_path / "out"), "--weights", "seeded"]
+    tls = ["--tls-ca-file", certificate, "--tls-cert", certificate, "--tls-key", key]
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, protocol="tls://", security=security,
+        dashboard_address=":0", host="127.0.0.1",
+    ) as cluster:  # fmt: skip
+        arguments += ["--scheduler", cluster.scheduler_address]
+        assert cluster.scheduler_address.startswith("tls://")
+        assert main(arguments) == 2
+        assert "does not answer as a Dask scheduler" in capsys.readouterr().err
+        assert main([*arguments, *tls[:-1], str(tmp_path / "none.pem")]) == 2
+        assert "tls_key: " in capsys.readouterr().err
+        assert main([*arguments, *tls]) == 0
+        assert capsys.readouterr().out == "1 pairs: 1 done now\n"
+
+
+def test_failures_are_counted_on_the_command_line(tmp_path, capsys):
     make_pairs(tmp_path, 3)
     (tmp_path / "VIS001.png").write_bytes(b"no image")
     globs = [str(tmp_path / "IR*.png"), str(tmp_path / "VIS*.png")]
     arguments = ["batch", *globs, "-o", str(tmp_path / "out"), "--weights", "seeded"]
-    arguments += ["--scheduler", scheduler]
+    arguments += ["--workers", "1"]
     assert main(arguments) == 1
     captured = capsys.readouterr()
     assert captured.out == "3 pairs: 2 done now, 1 failed\n"
@@ -341,7 +397,6 @@ def wait_for(condition, process, seconds=100):
 def test_killed_workers_and_a_killed_batch_cost_nothing(tmp_path, capsys):
     """Each pair is done exactly once, with the bytes of a single run."""
     psutil = pytest.importorskip("psutil", reason="comes with distributed")
-    pytest.importorskip("distributed")
     pairs = make_pairs(tmp_path, MANY, (96, 128))
     out, manifest = tmp_path / "out", tmp_path / "out" / "manifest.jsonl"
     command = [sys.executable, "-m", "fusionlib", "batch", "--workers", "2"]
@@ -378,7 +433,7 @@ def test_killed_workers_and_a_killed_batch_cost_nothing(tmp_path, capsys):
 
     # What a kill in the middle of a write would leave.
     with manifest.open("ab") as file:
-        file.write(b'{"pair": "0')
+        file.write(b'{"name": "0')
     (out / ".005-abcdefgh.png").write_bytes(b"half an image")
     again = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert again.stderr == ""
@@ -386,7 +441,7 @@ def test_killed_workers_and_a_killed_batch_cost_nothing(tmp_path, capsys):
     assert again.returncode == 0
 
     records = lines(out)
-    assert sorted(r["pair"] for r in records) == [pair.name for pair in pairs]
+    assert sorted(r["name"] for r in records) == [pair.name for pair in pairs]
     assert {record["result"] for record in records} == {"done"}
     files = {pair.name + ".png" for pair in pairs}
     assert {path.name for path in out.iterdir()} == files | {".lock", manifest.name}

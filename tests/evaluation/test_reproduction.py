@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,19 +18,16 @@ from fusionlib.baselines import METHODS
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.evaluation import reproduction
-from fusionlib.evaluation.reproduction import (
+from fusionlib.evaluation.reproduction import authors_dictionary, reproduce
+from fusionlib.evaluation.runner import read_manifest
+from fusionlib.evaluation.tables import (
     Published,
-    Task,
     agreement,
     published_table_1,
     published_table_2,
-    read_records,
     read_results,
-    reproduce,
-    run_task,
     table_1,
     table_2,
-    table_html,
 )
 from fusionlib.images.io import read_image, write_image
 
@@ -111,14 +107,6 @@ def test_table_rows():
     assert table_1(records)[0]["difference"] == ""
 
 
-def test_table_as_html():
-    rows = table_2([record("cbf", 1, 0.231669), record("mean", 1, 0.1)])
-    html = table_html(rows, "image", ["cbf", "mean", "wls"])
-    assert "0.23167<br>0.23167 ✓" in html
-    assert "<td>0.10000</td><td></td>" in html
-    assert html.count("<tr>") == 2
-
-
 @pytest.mark.parametrize(
     ("ours", "expected"),
     [("0.23167", "digits"), ("0.23300", "close"), ("0.24000", "apart")],
@@ -147,13 +135,12 @@ def test_run_writes_images_tables_and_figure(small_data, tmp_path):
     )
     assert float(rows[0]["ours"]) == pytest.approx(ours, abs=5.1e-6)
     assert (output / "table1.csv").is_file()
-    for line, row in zip(
-        read_records(output), read_results(output / "results.csv"), strict=True
-    ):
-        assert line["method"] == row["method"]
+    manifest = read_manifest(output)
+    for row in read_results(output / "results.csv"):
+        line = manifest[f"{row['method']}{row['image']}"]["value"]
         assert line["N_abf"] == pytest.approx(row["N_abf"], abs=5.1e-8)
     assert read_image_size(output / "figure7.png") > (100, 100)
-    assert not list(output.rglob(".*"))
+    assert [path.name for path in output.rglob(".*")] == [".lock"]
 
 
 def read_image_size(path):
@@ -163,48 +150,95 @@ def read_image_size(path):
         return file.size
 
 
-def test_finished_tasks_are_not_computed_again(small_data, tmp_path, monkeypatch):
+def lines(output):
+    """The names of what was done, once for each time."""
+    return [json.loads(line)["name"] for line in (output / "manifest.jsonl").open()]
+
+
+def test_what_is_finished_is_not_computed_again(small_data, tmp_path):
     output = tmp_path / "out"
     reproduce(output, methods=["mean"], numbers=[1, 2], workers=1)
-    before = {p: p.stat().st_mtime_ns for p in output.rglob("*") if "mean" in p.name}
-    assert len(before) == 4
+    path = output / "fused" / "mean1.png"
+    before = path.stat().st_mtime_ns
     reproduce(output, methods=["mean"], numbers=[1, 2, 3], workers=1)
-    for path, time_ns in before.items():
-        assert path.stat().st_mtime_ns == time_ns
-    assert len(read_records(output)) == 3
-    # Nothing is trusted that does not fit: a lost image, a damaged record, another
-    # source, each is computed again.
-    (output / "fused" / "mean1.png").unlink()
-    (output / "records" / "mean2.json").write_text("{")
+    assert path.stat().st_mtime_ns == before
+    assert lines(output) == ["mean1", "mean2", "mean3"]
+    assert len(read_results(output / "results.csv")) == 3
+    # A lost image, a damaged line, another source: each is computed again.
+    path.unlink()
+    manifest = output / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace('"mean2"', '"mean', 1))
     write_image(small_data / "IR3.png", np.zeros((24, 28)))
-    done = []
+    with pytest.warns(UserWarning, match="line 2 is damaged"):
+        reproduce(output, methods=["mean"], numbers=[1, 2, 3], workers=1)
+    manifest.write_text("".join(manifest.open().readlines()[-3:]))
+    assert sorted(lines(output)) == ["mean1", "mean2", "mean3"]
+
+
+def test_tables_hold_no_mean_over_different_settings(
+    small_data, tmp_path, capsys, monkeypatch
+):
+    output = tmp_path / "out"
+    command = ["reproduce", "-o", str(output), "--workers", "1"]
+    proposed = [*command, "--methods", "proposed"]
+    assert main([*proposed, "--images", "1", "--weights", "seeded:1"]) == 0
+    before = (output / "table1.csv").read_bytes()
+    assert main([*proposed, "--images", "2", "--weights", "seeded:2"]) == 2
+    error = capsys.readouterr().err
+    assert "holds proposed1, made with other settings (weights " in error
+    assert error.rstrip().endswith("choose another folder")
+    assert (output / "table1.csv").read_bytes() == before
+    assert main([*proposed, "--images", "2", "--weights", "seeded:1"]) == 0
+    images = {row["image"] for row in read_results(output / "results.csv")}
+    assert images == {1, 2}
+    # Other code, of the method or of the metrics, which all columns share.
     monkeypatch.setattr(
-        reproduction, "_run_all", lambda todo, *_: done.extend(todo) or []
+        reproduction, "code_digest", lambda step: "x" if step == "fusion" else "y"
     )
-    reproduce(output, methods=["mean"], numbers=[1, 2, 3])
-    assert [task.number for task in done] == [1, 2, 3]
+    assert main([*proposed, "--images", "3", "--weights", "seeded:1"]) == 2
+    assert "(code " in capsys.readouterr().err
+    assert main([*command, "--methods", "mean", "--images", "1"]) == 2
+    assert "(evaluation code " in capsys.readouterr().err
 
 
+def test_lines_of_others_are_left_out(small_data, tmp_path, capsys):
+    """A method that is no more, and a result whose source has changed since."""
+    output = tmp_path / "out"
+    reproduce(output, methods=["mean"], numbers=[1, 2], workers=1)
+    manifest = output / "manifest.jsonl"
+    whole = manifest.read_text()
+    manifest.write_text(whole + whole.replace("mean", "oldmethod"))
+    write_image(small_data / "IR1.png", np.zeros((24, 28)))
+    command = ["reproduce", "-o", str(output), "--methods", "mean", "--images", "2"]
+    assert main([*command, "--workers", "1"]) == 0
+    assert "mean1 has changed and is left out" in capsys.readouterr().err
+    [row] = read_results(output / "results.csv")
+    assert (row["method"], row["image"]) == ("mean", 2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_a_killed_run_loses_what_was_in_progress_only(small_data, tmp_path):
+    psutil = pytest.importorskip("psutil")
     output = tmp_path / "out"
     command = [
         sys.executable, "-m", "fusionlib", "reproduce", "-o", str(output),
         "--methods", "mean,cbf,wls,laplacian", "--images", "1,2,3", "--workers", "1",
     ]  # fmt: skip
     run = subprocess.Popen(command, start_new_session=True)
-    for _ in range(600):
-        finished = list((output / "records").glob("[!.]*.json"))
-        if finished:
-            break
-        time.sleep(0.05)
-    os.killpg(run.pid, signal.SIGKILL)
+    end = time.monotonic() + 100
+    while not ((output / "manifest.jsonl").exists() and lines(output)):
+        assert run.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    children = psutil.Process(run.pid).children(recursive=True)
+    os.kill(run.pid, signal.SIGKILL)  # the others notice by themselves
     run.wait()
-    assert finished
-    kept = {path: path.stat().st_mtime_ns for path in finished}
+    assert children
+    assert not psutil.wait_procs(children, timeout=10)[1]
+    kept = lines(output)
     assert subprocess.run(command, check=False).returncode == 0
-    for path, time_ns in kept.items():
-        assert path.stat().st_mtime_ns == time_ns
-    assert len(list((output / "records").glob("[!.]*.json"))) == 12
+    assert lines(output)[: len(kept)] == kept
+    assert len(set(lines(output))) == len(lines(output)) == 12
     reproduce(
         tmp_path / "once",
         methods=["mean", "cbf", "wls", "laplacian"],
@@ -223,37 +257,49 @@ def test_a_failing_task_is_reported_and_the_rest_done(small_data, tmp_path):
     failures = reproduce(output, methods=["jsr"], numbers=[1, 2], workers=1)
     assert len(failures) == 1
     assert "jsr on image 2: sources must be at least 7x7 pixels" in failures[0]
-    assert [r["image"] for r in read_records(output)] == [1]
+    assert [r["image"] for r in read_results(output / "results.csv")] == [1]
 
 
-def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path, monkeypatch):
+def test_jsr_and_jsrsd_share_a_learned_dictionary(small_data, tmp_path):
+    """It is learned once by however many workers, and again from new sources."""
     from fusionlib.baselines import jsr as rule
     from fusionlib.baselines import learn_patch_dictionary
 
-    first = run_task(Task("jsr", 1, tmp_path))
-    assert first["settings"]["dictionary"] == "learned from the pair"
-    assert (tmp_path / "dictionaries" / "learned1.safetensors").is_file()
-
-    def fail(*_, **__):
-        raise AssertionError("learned twice")
-
-    monkeypatch.setattr("fusionlib.baselines.learn_patch_dictionary", fail)
-    second = run_task(Task("jsrsd", 1, tmp_path))
-    assert second["values"] != first["values"]
-    monkeypatch.undo()
+    options = {"methods": ["jsr", "jsrsd"], "numbers": [1], "workers": 2}
+    reproduce(tmp_path / "out", **options)
+    done = lines(tmp_path / "out")
+    assert done[0] == "dictionary 1"
+    assert sorted(done[1:]) == ["jsr1", "jsrsd1"]
+    first, second = read_results(tmp_path / "out" / "results.csv")
+    assert first["dictionary"] == second["dictionary"] == "learned from the pair"
+    assert first["N_abf"] != second["N_abf"]
     sources = [read_image(small_data / f"{band}1.png") for band in ("IR", "VIS")]
     direct = rule(
         sources, dictionary=learn_patch_dictionary(sources), convention="published"
     )
-    stored = read_image(tmp_path / "fused" / "jsr1.png")
+    stored = read_image(tmp_path / "out" / "fused" / "jsr1.png")
     assert np.abs(stored - direct).max() <= 0.5 / 255 + 1e-12
+    write_image(small_data / "IR1.png", 1 - sources[0])
+    reproduce(tmp_path / "out", **options)
+    assert lines(tmp_path / "out")[3] == "dictionary 1"
+
+
+def test_a_dictionary_of_other_code_is_not_used(
+    small_data, tmp_path, monkeypatch, capsys
+):
+    output = tmp_path / "out"
+    reproduce(output, methods=["jsr"], numbers=[1], workers=1)
+    monkeypatch.setattr(reproduction, "code_digest", lambda step: step)
+    command = ["reproduce", "-o", str(output), "--methods", "jsr", "--images", "1"]
+    assert main(command) == 2
+    assert "made with other settings (code" in capsys.readouterr().err
 
 
 def test_dictionaries_of_the_authors(tmp_path):
     (tmp_path / "jsr_dictionaries").mkdir()
     for name in ("convsr_dictionary.mat", "jsr_dictionaries/D_unit7_im5.dat"):
         (tmp_path / name).write_bytes(b"")
-    find = reproduction._dictionary
+    find = authors_dictionary
     assert find("convsr", 1, tmp_path) == tmp_path / "convsr_dictionary.mat"
     assert find("jsr", 5, tmp_path).name == "D_unit7_im5.dat"
     assert find("jsrsd", 5, tmp_path).name == "D_unit7_im5.dat"
@@ -326,7 +372,5 @@ def test_nothing_is_left_in_the_way(small_data, tmp_path):
     """A folder of an earlier run may be copied elsewhere and continued there."""
     reproduce(tmp_path / "a", methods=["mean"], numbers=[1], workers=1)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    before = (tmp_path / "b" / "records" / "mean1.json").stat().st_mtime_ns
     reproduce(tmp_path / "b", methods=["mean"], numbers=[1], workers=1)
-    after = Path(tmp_path / "b" / "records" / "mean1.json").stat().st_mtime_ns
-    assert after == before
+    assert lines(tmp_path / "b") == ["mean1"]

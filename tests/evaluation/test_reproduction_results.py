@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fusionlib.evaluation.reproduction import (
+from fusionlib.evaluation.reproduction import Evaluator
+from fusionlib.evaluation.tables import (
     DEFAULT_METHODS,
     METRICS,
-    Task,
     published_table_2,
     read_results,
-    run_task,
 )
 
 FOLDER = Path(__file__).parents[2] / "book" / "results"
@@ -85,16 +84,16 @@ def test_recomputation_agrees(
     elif method in ("jsr", "jsrsd"):
         folder = request.getfixturevalue("reference_folder")
         dictionary = folder / "jsr_dictionaries" / f"D_unit7_im{image}.dat"
-    record = run_task(Task(method, image, tmp_path, dictionary=dictionary))
-    assert record["settings"].get("dictionary", "") == kept["dictionary"]
+    result = Evaluator()(method, image, tmp_path / "fused.png", dictionary)
+    assert result["dictionary"] == kept["dictionary"]
     for name in METRICS:
-        assert record["values"][name] == pytest.approx(kept[name], abs=tolerance)
+        assert result[name] == pytest.approx(kept[name], abs=tolerance)
 
 
 def test_recomputation_of_the_proposed_method(results, data_folder, oxford, tmp_path):
     kept = next(r for r in results if (r["method"], r["image"]) == ("proposed", 5))
     if oxford.label != kept["weights"]:
         pytest.skip(f"kept with {kept['weights']}, here are {oxford.label}")
-    record = run_task(Task("proposed", 5, tmp_path))
+    result = Evaluator(oxford)("proposed", 5, tmp_path / "fused.png")
     for name in METRICS:
-        assert record["values"][name] == pytest.approx(kept[name], abs=2e-4)
+        assert result[name] == pytest.approx(kept[name], abs=2e-4)

@@ -28,7 +28,7 @@ def key(cache_key, clean_home):
     (root / "fusionlib" / "fusion.py").write_text("alpha = 1\n")
     (root / "fusionlib" / "cli" / "__init__.py").write_text("")
     (root / "book" / "results").mkdir(parents=True)
-    (root / "book" / "results" / "study.csv").write_text("a,b\n")
+    (root / "book" / "results" / "ablation.csv").write_text("a,b\n")
     (root / "pyproject.toml").write_text("[project]\n")
     return lambda: cache_key.execution_key(root)
 
@@ -59,7 +59,7 @@ def test_compiled_files_do_not_matter(key, clean_home):
 
 
 @pytest.mark.parametrize(
-    "name", ["fusionlib/fusion.py", "book/results/study.csv", "pyproject.toml"]
+    "name", ["fusionlib/fusion.py", "book/results/ablation.csv", "pyproject.toml"]
 )
 def test_contents_matter(key, clean_home, name):
     before = key()

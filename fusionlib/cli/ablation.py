@@ -1,4 +1,4 @@
-"""``fusionlib study``: variants of the method, measured on many pairs."""
+"""``fusionlib ablation``: variants of the method, measured on many pairs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["add_parser"]
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
-        "study",
+        "ablation",
         help="measure what each part of the method contributes",
         description="Fuse pairs in many ways (other weights, scales, layers, ...) and "
-        "append one row of metrics for each to a CSV file. A run that was interrupted "
-        "goes on where it stopped.",
+        "write one row of metrics for each into ablation.csv. A run that was "
+        "interrupted goes on where it stopped.",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE.csv", help="the rows"
+        "-o", "--output", required=True, metavar="DIR", help="folder to write to"
     )
     parser.add_argument(
         "--pairs",
@@ -40,6 +40,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes (default: one a core, up to 4, or a quarter of the cores if "
+        "that is more)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -48,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from ..data import list_pairs
-    from ..evaluation.ablation import run_study
+    from ..evaluation.ablation import run_ablation
+    from ..evaluation.pools import Processes
     from ..vgg.weights import load_weights
 
     if arguments.pairs is not None:
@@ -56,21 +64,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         pairs = [pair.name for pair in list_pairs() if pair.available]
     crop = _size(arguments.crop) if arguments.crop else None
-    study = run_study(
+    ablation = run_ablation(
         arguments.output,
         pairs,
         load_weights(arguments.weights),
+        Processes(arguments.workers),
         crop=crop,
         device=arguments.device,
         progress=is_terminal(),
     )
     columns = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN")
-    chosen = study.real_pairs or study.scenes
-    names = dict.fromkeys(name for pair, name in study.rows if pair in chosen)
+    chosen = ablation.real_pairs or ablation.scenes
+    names = dict.fromkeys(name for pair, name in ablation.rows if pair in chosen)
     rows = []
     for name in names:
-        here = [pair for pair in chosen if (pair, name) in study.rows]
-        means = [np.mean(study.values(name, column, here)) for column in columns]
+        here = [pair for pair in chosen if (pair, name) in ablation.rows]
+        means = [np.mean(ablation.values(name, column, here)) for column in columns]
         rows.append((name, len(here), *(f"{mean:.5g}" for mean in means)))
     print_text(table(("VARIANT", "PAIRS", *columns), rows))
     return 0

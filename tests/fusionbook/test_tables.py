@@ -1,0 +1,17 @@
+"""The tables of the paper as the book shows them."""
+
+from fusionbook.tables import table_html
+from fusionlib.evaluation.tables import table_2
+
+
+def record(method, value):
+    metrics = {"FMI_dct": 0.1, "FMI_w": 0.2, "SSIM_a": 0.3, "N_abf": value}
+    return {"method": method, "image": 1, **metrics}
+
+
+def test_table_as_html():
+    rows = table_2([record("cbf", 0.231669), record("mean", 0.1)])
+    html = table_html(rows, "image", ["cbf", "mean", "wls"])
+    assert "0.23167<br>0.23167 ✓" in html
+    assert "<td>0.10000</td><td></td>" in html
+    assert html.count("<tr>") == 2
