@@ -25,7 +25,7 @@ References
    pixel significance using discrete cosine harmonic wavelet transform", Signal,
    Image and Video Processing 7, 2013. doi:10.1007/s11760-012-0361-x
 .. [3] X. Zhang, P. Ye, G. Xiao, "VIFB: a visible and infrared image fusion benchmark",
-   CVPR Workshops 2020. arXiv:2002.03322
+   CVPR Workshops 2020. doi:10.1109/CVPRW50498.2020.00060
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ __all__ = [
 
 #: Families of metrics by their modules, in the order of the tables.
 GROUPS = (
-    "gradient", "fmi", "structural", "perceptual", "fidelity", "information",
-    "statistics",
+    "gradient", "phase", "fmi", "structural", "similarity", "perceptual", "fidelity",
+    "information", "statistics",
 )  # fmt: skip
 
 #: The four metrics of the paper's Table I.
