@@ -36,6 +36,9 @@ __all__ = [
 #: are whole numbers on it, and sums of squared Sobel gradients fit in 64 bits.
 GRID = 65535 * 1024
 
+#: Conventions of 8-bit files.
+_OF_LEVELS = tuple(name for name, entry in CONVENTIONS.items() if entry.levels)
+
 
 def prepare(
     fused: Any, sources: Any, name: str = "metrics", smallest: int = 1
@@ -108,7 +111,7 @@ def takes_images(
             fused, images = prepare(fused, sources, name, smallest)
             if convention == "exact":
                 fused, images = snap(fused), [snap(image) for image in images]
-            elif CONVENTIONS[convention].levels:
+            elif convention in _OF_LEVELS:
                 fused, *images = (to_uint8(x) / 255 for x in (fused, *images))
             return function(fused, images, **options)
 

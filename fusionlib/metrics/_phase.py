@@ -209,7 +209,9 @@ def q_p(fused: Image, sources: list[Image]) -> float:
 
     Notes
     -----
-    It does not see contrast: half of it gives nearly the same value.
+    It does not see contrast: half of it gives nearly the same value. Where the fused
+    image has no features at all, a correlation is 1, because the small constant stands
+    above and below: a constant image scores close to 1.
     """
     levels = [255 * image for image in (fused, *sources)]
     bank = _filter_bank(fused.shape)

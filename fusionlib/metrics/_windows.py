@@ -36,6 +36,7 @@ def smooth(image: Image, window: NDArray[np.float64]) -> Image:
     ----------
     image : numpy.ndarray, shape (H, W)
     window : numpy.ndarray, shape (n,)
+        Symmetric.
 
     Returns
     -------
