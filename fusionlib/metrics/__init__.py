@@ -17,6 +17,9 @@ from ._fidelity import *
 from ._fmi import *
 from ._gradient import *
 from ._information import *
+from ._perceptual import *
+from ._phase import *
+from ._similarity import *
 from ._statistics import *
 from ._structural import *
 from .registry import *
