@@ -12,6 +12,7 @@ import numpy as np
 
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
+from .images.colour import COLOUR
 from .images.validation import check_choice, check_positive, check_positive_int
 from .vgg.layers import PAPER_LAYERS, check_layers
 
@@ -61,6 +62,9 @@ class FusionConfig:
     precision : {"fp32", "bf16"}
         Arithmetic of the network: float32, or bfloat16 if that is asked for. The
         rest of the method is float64.
+    colour : {"luminance", "channels"}
+        Of a colour source, fuse the luminance and keep the chroma; or fuse red,
+        green and blue each on its own, see :mod:`fusionlib.images.colour`.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class FusionConfig:
     upsampling: str = "nearest"
     selection: str = "max"
     precision: str = "fp32"
+    colour: str = "luminance"
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -100,6 +105,7 @@ class FusionConfig:
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
         check_choice(self.selection, "selection", ("max", "absmax"))
         check_choice(self.precision, "precision", PRECISIONS)
+        check_choice(self.colour, "colour", COLOUR)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> FusionConfig:
@@ -125,10 +131,11 @@ class FusionConfig:
     def preset_name(self) -> str:
         """Name of the preset with the same method, or ``custom``.
 
-        The arithmetic of the network is not part of the method.
+        The arithmetic of the network and colour are not part of the method.
         """
         for name in PRESETS:
-            if self == self.preset(name, precision=self.precision):
+            same = {"precision": self.precision, "colour": self.colour}
+            if self == self.preset(name, **same):
                 return name
         return "custom"
 

@@ -16,7 +16,13 @@ from .activity import block_average
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .images.colour import compose, split_sources
+from .images.colour import (
+    compose,
+    luminance,
+    split_channels,
+    split_sources,
+    stack_channels,
+)
 from .images.validation import Image, as_sources, check_choice
 from .vgg.layers import layer
 from .vgg.memory import plan_band
@@ -54,7 +60,8 @@ class FusionResult:
     ----------
     I, I_b, I_d : numpy.ndarray, shape (K, H, W)
         Sources, base parts of equation (1), detail contents of equation (2). Of a
-        colour source, I is the luminance.
+        colour source, I is the luminance; if red, green and blue were fused each on
+        its own, this array and all others have a last axis for them.
     F_b : numpy.ndarray, shape (H, W)
         Fused base part, equation (3).
     C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
@@ -105,8 +112,8 @@ class FusionResult:
 
     @property
     def luminance(self) -> Image:
-        """F clipped to [0, 1], shape (H, W), for metrics."""
-        return np.clip(self.F, 0, 1)
+        """F clipped to [0, 1], or the luminance of that, shape (H, W), for metrics."""
+        return luminance(np.clip(self.F, 0, 1))
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -121,9 +128,13 @@ class FusionResult:
         """Return the final weight maps of one layer, shape (K, H, W)."""
         if name not in self.W:
             raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
-        return upsample(
-            self.W[name], layer(name).stride, self._shape, self.config.upsampling
-        )
+
+        def grow(W: Image) -> Image:
+            if W.ndim == 4:
+                return np.stack([grow(part) for part in np.moveaxis(W, -1, 0)], -1)
+            return upsample(W, layer(name).stride, self._shape, self.config.upsampling)
+
+        return grow(self.W[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,7 +352,7 @@ def fuse(
     sources : sequence of K >= 2 array_like, shape (H, W)
         The sources I_1 .. I_K; see :func:`fusionlib.images.validation.as_image`. One of
         them may be in colour, of shape (H, W, 3): its luminance is fused and its
-        chroma kept, see :mod:`fusionlib.images.colour`.
+        chroma kept; or all, if ``config.colour`` is "channels".
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
@@ -387,6 +398,9 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
+    options = _by_channel(sources, config, weights, device, register, max_memory)
+    if options:
+        return _stack_results([fuse(**each) for each in options])
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=True
     )
@@ -439,6 +453,10 @@ def fuse_image(
     InputError
         As :func:`fuse`.
     """
+    options = _by_channel(sources, config, weights, device, register, max_memory)
+    if options:
+        parts, origins = zip(*(fuse_image(**each) for each in options), strict=True)
+        return stack_channels(parts), _join_provenance(origins)
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=False
     )
@@ -465,6 +483,58 @@ def fuse_image(
         fused[rows] = reconstruct(fused[rows], details.F_d[inner])
     clock.lap("weights")
     return _shown(fused, job.chroma), job.provenance
+
+
+def _by_channel(
+    sources: Sequence[Any],
+    config: FusionConfig | None,
+    weights: Any,
+    device: str,
+    register: bool,
+    max_memory: str | int | None,
+) -> list[dict[str, Any]]:
+    """Return the arguments that fuse each channel, if that is asked for."""
+    config = as_config(config, weights)
+    if config.colour == "luminance":
+        return []
+    channels = split_channels(sources)
+    if register and len(channels) > 1:
+        raise InputError(
+            "register: only with colour='luminance', since channels would move "
+            "apart; fusionlib.images.registration.register moves whole images before"
+        )
+    shared = {
+        "config": config.replace(colour="luminance"),
+        "weights": load_model(weights, device, config.precision),
+        "register": register,
+        "max_memory": max_memory,
+    }
+    return [{"sources": planes} | shared for planes in channels]
+
+
+def _stack_results(results: Sequence[FusionResult]) -> FusionResult:
+    """Return the results of the channels as one."""
+
+    def stack(name: str) -> Any:
+        parts = [getattr(result, name) for result in results]
+        if isinstance(parts[0], Mapping):
+            return {key: stack_channels([p[key] for p in parts]) for key in parts[0]}
+        return stack_channels(parts)
+
+    names = [item.name for item in dataclasses.fields(FusionResult)]
+    arrays = {name: stack(name) for name in names[: names.index("config")]}
+    provenance = _join_provenance([result.provenance for result in results])
+    config = results[0].config.replace(colour="channels")
+    return FusionResult(**arrays, config=config, provenance=provenance)
+
+
+def _join_provenance(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what made the channels of one image."""
+    steps = parts[0]["seconds"]
+    return parts[0] | {
+        "config": parts[0]["config"] | {"colour": "channels"},
+        "seconds": {key: sum(part["seconds"][key] for part in parts) for key in steps},
+    }
 
 
 def _shown(F: Image, chroma: Image | None) -> Image:
