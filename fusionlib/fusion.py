@@ -16,13 +16,7 @@ from .activity import block_average
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .images.colour import (
-    compose,
-    luminance,
-    split_channels,
-    split_sources,
-    stack_channels,
-)
+from .images.colour import by_channel, compose, luminance, split_sources
 from .images.validation import Image, as_sources, check_choice
 from .vgg.layers import layer
 from .vgg.memory import plan_band
@@ -128,13 +122,10 @@ class FusionResult:
         """Return the final weight maps of one layer, shape (K, H, W)."""
         if name not in self.W:
             raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
-
-        def grow(W: Image) -> Image:
-            if W.ndim == 4:
-                return np.stack([grow(part) for part in np.moveaxis(W, -1, 0)], -1)
-            return upsample(W, layer(name).stride, self._shape, self.config.upsampling)
-
-        return grow(self.W[name])
+        W = np.moveaxis(self.W[name], (1, 2), (-2, -1))  # behind the channels
+        planes, stride = W.reshape(-1, *W.shape[-2:]), layer(name).stride
+        grown = upsample(planes, stride, self._shape, self.config.upsampling)
+        return np.moveaxis(grown.reshape(W.shape[:-2] + self._shape), (-2, -1), (1, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,6 +327,7 @@ def reconstruct(base: Image, detail: Image) -> Image:
     return base + detail
 
 
+@by_channel
 def fuse(
     sources: Sequence[Any],
     *,
@@ -398,9 +390,6 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    options = _by_channel(sources, config, weights, device, register, max_memory)
-    if options:
-        return _stack_results([fuse(**each) for each in options])
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=True
     )
@@ -425,6 +414,7 @@ def fuse(
     )  # fmt: skip
 
 
+@by_channel
 def fuse_image(
     sources: Sequence[Any],
     *,
@@ -453,10 +443,6 @@ def fuse_image(
     InputError
         As :func:`fuse`.
     """
-    options = _by_channel(sources, config, weights, device, register, max_memory)
-    if options:
-        parts, origins = zip(*(fuse_image(**each) for each in options), strict=True)
-        return stack_channels(parts), _join_provenance(origins)
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=False
     )
@@ -483,58 +469,6 @@ def fuse_image(
         fused[rows] = reconstruct(fused[rows], details.F_d[inner])
     clock.lap("weights")
     return _shown(fused, job.chroma), job.provenance
-
-
-def _by_channel(
-    sources: Sequence[Any],
-    config: FusionConfig | None,
-    weights: Any,
-    device: str,
-    register: bool,
-    max_memory: str | int | None,
-) -> list[dict[str, Any]]:
-    """Return the arguments that fuse each channel, if that is asked for."""
-    config = as_config(config, weights)
-    if config.colour == "luminance":
-        return []
-    channels = split_channels(sources)
-    if register and len(channels) > 1:
-        raise InputError(
-            "register: only with colour='luminance', since channels would move "
-            "apart; fusionlib.images.registration.register moves whole images before"
-        )
-    shared = {
-        "config": config.replace(colour="luminance"),
-        "weights": load_model(weights, device, config.precision),
-        "register": register,
-        "max_memory": max_memory,
-    }
-    return [{"sources": planes} | shared for planes in channels]
-
-
-def _stack_results(results: Sequence[FusionResult]) -> FusionResult:
-    """Return the results of the channels as one."""
-
-    def stack(name: str) -> Any:
-        parts = [getattr(result, name) for result in results]
-        if isinstance(parts[0], Mapping):
-            return {key: stack_channels([p[key] for p in parts]) for key in parts[0]}
-        return stack_channels(parts)
-
-    names = [item.name for item in dataclasses.fields(FusionResult)]
-    arrays = {name: stack(name) for name in names[: names.index("config")]}
-    provenance = _join_provenance([result.provenance for result in results])
-    config = results[0].config.replace(colour="channels")
-    return FusionResult(**arrays, config=config, provenance=provenance)
-
-
-def _join_provenance(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what made the channels of one image."""
-    steps = parts[0]["seconds"]
-    return parts[0] | {
-        "config": parts[0]["config"] | {"colour": "channels"},
-        "seconds": {key: sum(part["seconds"][key] for part in parts) for key in steps},
-    }
 
 
 def _shown(F: Image, chroma: Image | None) -> Image:

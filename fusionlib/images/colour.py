@@ -22,9 +22,11 @@ References
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -34,6 +36,7 @@ from .validation import Image, as_array, as_colour, as_image, check_choice, is_c
 __all__ = [
     "COLOUR",
     "LUMA",
+    "by_channel",
     "check_one_colour",
     "compose",
     "fuse_colours",
@@ -41,10 +44,11 @@ __all__ = [
     "rgb_to_ycbcr",
     "split_channels",
     "split_sources",
-    "stack_channels",
     "take_grey",
     "ycbcr_to_rgb",
 ]
+
+P, T = ParamSpec("P"), TypeVar("T")
 
 #: How colour sources can be fused.
 COLOUR = ("luminance", "channels")
@@ -85,7 +89,7 @@ def rgb_to_ycbcr(rgb: Any) -> Image:
     array([ 0.299 , -0.1687,  0.5   ])
     """
     red, green, blue = np.moveaxis(as_colour(rgb, "rgb"), -1, 0)
-    y = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    y = green + LUMA[0] * (red - green) + LUMA[2] * (blue - green)  # exact for grey
     return np.stack([y, (blue - y) / _BLUE, (red - y) / _RED])
 
 
@@ -192,9 +196,9 @@ def take_grey(
     Returns
     -------
     sources : list
-        Where channels differ by no more than a JPEG file makes them, the image has
-        the shape (H, W): the channel itself if all are equal, else the luminance.
-        What is no sequence is returned as it is.
+        Where channels differ by no more than a JPEG file makes them, the luminance,
+        which is the channel if all are equal. What is no sequence is returned as it
+        is.
     grey : list of int
         Positions of those sources.
 
@@ -221,9 +225,7 @@ def take_grey(
     for k in grey:
         note = f"{names[k]} holds grey in three channels and is taken as grey"
         warnings.warn(note, stacklevel=3)
-        first = items[k][..., 0]
-        is_equal = (items[k] == first[..., None]).all()
-        items[k] = first if is_equal else luminance(items[k], names[k])
+        items[k] = luminance(items[k], names[k])
     return items, grey
 
 
@@ -268,15 +270,59 @@ def split_channels(sources: Any) -> list[Any]:
     ]
 
 
-def stack_channels(parts: Sequence[Image]) -> Image:
-    """Return what :func:`split_channels` led to, with a last axis if it is in colour.
+def _join(parts: Sequence[Any]) -> Any:
+    """Return the results of the channels as one: arrays get a last axis."""
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return np.stack(parts, axis=-1)
+    if isinstance(first, Mapping):
+        joined = {key: _join([part[key] for part in parts]) for key in first}
+        for step in joined.get("seconds", ()):
+            joined["seconds"][step] = sum(part["seconds"][step] for part in parts)
+        return joined
+    if isinstance(first, tuple):
+        return tuple(map(_join, zip(*parts, strict=True)))
+    if dataclasses.is_dataclass(first):
+        names = [item.name for item in dataclasses.fields(first)]
+        fields = {
+            name: _join([getattr(part, name) for part in parts]) for name in names
+        }
+        return dataclasses.replace(cast(Any, first), **fields)
+    return first
+
+
+def by_channel(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function fuse red, green and blue each on its own, if its config says so.
 
     Parameters
     ----------
-    parts : sequence of one or three arrays of one shape
-        One result each.
+    function : callable
+        ``function(sources, *, config, register, ...)``. What it returns for the
+        channels is made one: each array gets a last axis.
+
+    Returns
+    -------
+    callable
+        The same function where ``config.colour`` is not "channels", or no source has
+        colour.
     """
-    return parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
+
+    @functools.wraps(function)
+    def fused(*args: P.args, **kwargs: P.kwargs) -> T:
+        if getattr(kwargs.get("config"), "colour", None) != "channels":
+            return function(*args, **kwargs)
+        sources, *others = args
+        stacks = split_channels(sources)
+        if len(stacks) > 1 and kwargs.get("register"):
+            raise InputError(
+                "register: not with colour='channels', which would move apart; "
+                "fusionlib.images.registration.register moves whole images beforehand"
+            )
+        run = cast(Callable[..., T], function)
+        results = [run(planes, *others, **kwargs) for planes in stacks]
+        return results[0] if len(results) == 1 else _join(results)
+
+    return fused
 
 
 def fuse_colours(
@@ -312,7 +358,8 @@ def fuse_colours(
     array([[[0.6, 0.4, 0.4]]])
     """
     if check_choice(colour, "colour", COLOUR) == "channels":
-        return stack_channels([function(planes) for planes in split_channels(sources)])
+        fused = [function(planes) for planes in split_channels(sources)]
+        return fused[0] if len(fused) == 1 else _join(fused)
     planes, _, chroma = split_sources(sources)
     return function(planes) if chroma is None else compose(function(planes), chroma)
 

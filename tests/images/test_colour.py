@@ -127,6 +127,12 @@ def test_clipping_each_channel_would_fringe(saturated, seeded):
     assert np.abs(found[1] * before[2] - found[2] * before[1]).max() > 1e-3
 
 
+def test_the_luminance_of_grey_is_that_grey():
+    """To the last bit: N_abf depends on it."""
+    grey = np.arange(256, dtype=np.uint8)[None]
+    assert (luminance(np.dstack([grey] * 3)) == grey / 255).all()
+
+
 def test_grey_in_three_planes_is_the_grey_result(seeded):
     rng = np.random.RandomState(3)
     a, b = rng.random_sample((2, 30, 41))
@@ -251,7 +257,7 @@ def test_every_intermediate_by_channel(camera, seeded):
     image, provenance = fuse_image([infrared, rgb], config=config, weights=seeded)
     np.testing.assert_allclose(image, result.image, atol=1e-5)
     assert provenance["seconds"].keys() >= {"decomposition", "features"}
-    with pytest.raises(InputError, match="register: only with colour='luminance'"):
+    with pytest.raises(InputError, match="register: not with colour='channels'"):
         fuse([infrared, rgb], config=config, weights=seeded, register=True)
 
 
