@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +11,12 @@ import numpy as np
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
 from .images.colour import COLOUR
-from .images.validation import check_choice, check_positive, check_positive_int
+from .images.validation import (
+    check_choice,
+    check_positive,
+    check_positive_int,
+    check_shares,
+)
 from .vgg.layers import PAPER_LAYERS, check_layers
 
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
@@ -63,8 +66,7 @@ class FusionConfig:
         Arithmetic of the network: float32, or bfloat16 if that is asked for. The
         rest of the method is float64.
     colour : {"luminance", "channels"}
-        Of a colour source, fuse the luminance and keep the chroma; or fuse red,
-        green and blue each on its own, see :mod:`fusionlib.images.colour`.
+        How colour is fused, see :mod:`fusionlib.images.colour`.
 
     Raises
     ------
@@ -94,7 +96,7 @@ class FusionConfig:
             self.padding, "padding", minimum=0, maximum=MAX_PADDING
         )
         put("padding", padding)
-        put("alpha", _check_alpha(self.alpha))
+        put("alpha", check_shares(self.alpha, "alpha"))
         put("layers", check_layers(self.layers))
         if not isinstance(self.before_relu, bool | np.bool_):
             raise InputError(f"before_relu must be a bool, got {self.before_relu!r}")
@@ -133,11 +135,8 @@ class FusionConfig:
 
         The arithmetic of the network and colour are not part of the method.
         """
-        for name in PRESETS:
-            same = {"precision": self.precision, "colour": self.colour}
-            if self == self.preset(name, **same):
-                return name
-        return "custom"
+        method = self.replace(precision="fp32", colour="luminance")
+        return next((n for n in PRESETS if method == self.preset(n)), "custom")
 
     def replace(self, **changes: Any) -> FusionConfig:
         """Return a copy with some fields changed.
@@ -152,27 +151,3 @@ class FusionConfig:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
         return dataclasses.asdict(self)
-
-
-def _check_alpha(alpha: Any) -> tuple[float, ...] | None:
-    if alpha is None:
-        return None
-    if isinstance(alpha, str | Mapping | Set):
-        raise InputError(f"alpha must be a sequence of numbers or None, got {alpha!r}")
-    try:
-        items = list(alpha)
-    except TypeError:
-        raise InputError(
-            f"alpha must be a sequence of numbers or None, got {alpha!r}"
-        ) from None
-    try:
-        values = tuple(
-            math.nan if isinstance(a, str | bool) else float(a) for a in items
-        )
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        values = (math.nan,)
-    if not all(math.isfinite(a) and a >= 0 for a in values):
-        raise InputError(f"alpha must hold numbers of at least 0, got {alpha!r}")
-    if not math.isclose(sum(values), 1, rel_tol=0, abs_tol=1e-9):
-        raise InputError(f"alpha must have the sum 1, got the sum {sum(values):g}")
-    return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._compute import Clock
 from ._version import __version__
 from .activity import block_average
 from .config import FusionConfig
@@ -54,8 +54,7 @@ class FusionResult:
     ----------
     I, I_b, I_d : numpy.ndarray, shape (K, H, W)
         Sources, base parts of equation (1), detail contents of equation (2). Of a
-        colour source, I is the luminance; if red, green and blue were fused each on
-        its own, this array and all others have a last axis for them.
+        colour source, I is the luminance; fused by channel, all arrays get a last axis.
     F_b : numpy.ndarray, shape (H, W)
         Fused base part, equation (3).
     C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
@@ -110,10 +109,6 @@ class FusionResult:
         return luminance(np.clip(self.F, 0, 1))
 
     @property
-    def _shape(self) -> tuple[int, int]:
-        return self.F.shape[0], self.F.shape[1]
-
-    @property
     def W_hat(self) -> dict[str, Image]:
         """Final weight maps by layer, shape (K, H, W), equation (8)."""
         return {name: self.weight_map(name) for name in self.W}
@@ -122,10 +117,11 @@ class FusionResult:
         """Return the final weight maps of one layer, shape (K, H, W)."""
         if name not in self.W:
             raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
-        W = np.moveaxis(self.W[name], (1, 2), (-2, -1))  # behind the channels
-        planes, stride = W.reshape(-1, *W.shape[-2:]), layer(name).stride
-        grown = upsample(planes, stride, self._shape, self.config.upsampling)
-        return np.moveaxis(grown.reshape(W.shape[:-2] + self._shape), (-2, -1), (1, 2))
+        W, stride = np.moveaxis(self.W[name], (1, 2), (-2, -1)), layer(name).stride
+        planes = W.reshape(-1, *W.shape[-2:])  # of sources, and of channels if fused so
+        shape = self.F.shape[0], self.F.shape[1]
+        grown = upsample(planes, stride, shape, self.config.upsampling)
+        return np.moveaxis(grown.reshape(W.shape[:-2] + shape), (-2, -1), (1, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,15 +191,7 @@ def _same_device(name: str, device: Any) -> bool:
 
 
 def as_config(config: FusionConfig | None, weights: Any = None) -> FusionConfig:
-    """Return the parameters to fuse with: the paper's if none are given.
-
-    The precision of a :class:`Model` is then that of its network.
-
-    Raises
-    ------
-    InputError
-        If ``config`` is something else.
-    """
+    """Return the parameters to fuse with: the paper's, in a model's precision."""
     if config is None:
         if isinstance(weights, Model):
             return FusionConfig(precision=weights.network.precision)
@@ -299,17 +287,7 @@ class FusedDetails(NamedTuple):
 def fuse_details(
     activity: Mapping[str, Image], details: Image, config: FusionConfig
 ) -> FusedDetails:
-    """Fuse detail contents by their activities, equations (6) to (10).
-
-    Parameters
-    ----------
-    activity : mapping of str to numpy.ndarray, shape (K, h, w)
-        Initial activity maps C by layer.
-    details : numpy.ndarray, shape (K, H, W)
-        Detail contents.
-    config : FusionConfig
-        Radius, upsampling and selection.
-    """
+    """Fuse detail contents (K, H, W) by their activities, equations (6) to (10)."""
     C_hat, W, F_d_i = {}, {}, {}
     shape = details.shape[1], details.shape[2]
     for name, initial in activity.items():
@@ -437,11 +415,6 @@ def fuse_image(
         :attr:`FusionResult.image`, the same numbers.
     provenance : dict
         :attr:`FusionResult.provenance`.
-
-    Raises
-    ------
-    InputError
-        As :func:`fuse`.
     """
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=False
@@ -468,25 +441,18 @@ def fuse_image(
         inner = slice(rows.start - outer.start, rows.stop - outer.start)
         fused[rows] = reconstruct(fused[rows], details.F_d[inner])
     clock.lap("weights")
-    return _shown(fused, job.chroma), job.provenance
+    del C, I_d, part, details  # what is written next takes memory too
+    return _shown(fused, job.chroma, out=fused), job.provenance
 
 
-def _shown(F: Image, chroma: Image | None) -> Image:
+def _shown(F: Image, chroma: Image | None, out: Image | None = None) -> Image:
     """Return a fused image as one shows and saves it; see FusionResult.image."""
-    return np.clip(F, 0, 1) if chroma is None else compose(F, chroma)
+    return np.clip(F, 0, 1, out=out) if chroma is None else compose(F, chroma)
 
 
 def slabs(height: int, config: FusionConfig) -> Iterator[tuple[slice, slice]]:
-    """Yield rows of an image, and the same with what equations (6) to (9) look at.
-
-    Parameters
-    ----------
-    height : int
-        Rows of the image.
-    config : FusionConfig
-        Decides how far a pixel looks: the radius of the block average and one sample
-        of the interpolation, at the deepest layer.
-    """
+    """Yield rows of an image, and the same with what equations (6) to (9) look at."""
+    # The block average and one sample of the interpolation, at the deepest layer.
     stride = layer(config.layers[-1]).stride
     reach = (config.radius + 1) * stride
     for top in range(0, height, SLAB):
@@ -513,13 +479,14 @@ class _Job:
         planes, self._coloured, self.chroma = split_sources(sources)
         # Without intermediates, integers are converted one image at a time.
         self.images = as_sources(planes, convert=intermediates)
+        self._dtype = np.float64 if intermediates else np.float32
         self._band = plan_band(
             self.images[0].shape,
             len(self.images),
             max_memory,
             intermediates=intermediates,
         )
-        self.clock = _Clock()
+        self.clock = Clock()
         self._model = load_model(weights, device, self.config.precision)
         self.clock.lap("load")
         self._moves = None
@@ -536,7 +503,10 @@ class _Job:
         """Return the activities of equation (5) by the job's network."""
         from .features import activities  # brings torch
 
-        return activities(details, self._model.network, self.config, band=self._band)
+        return activities(
+            details, self._model.network, self.config,
+            band=self._band, dtype=self._dtype,
+        )  # fmt: skip
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -560,16 +530,3 @@ def describe(config: FusionConfig, model: Model) -> dict[str, Any]:
         "device": str(model.network.device),
         "precision": model.network.precision,
     }
-
-
-class _Clock:
-    """Seconds of each step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step] = round(now - self._last, 6)
-        self._last = now

@@ -28,7 +28,7 @@ MAY_IMPORT = {
 }
 STEPS = set(MAY_IMPORT) - {"_registry", "_compute", "_download"}
 MAY_IMPORT |= {
-    "fusion": STEPS,
+    "fusion": STEPS | {"_compute"},
     "data": {"errors", "images", "_download"},
     "metrics": {"errors", "images", "_registry", "_compute"},
 }
@@ -136,7 +136,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_the_method_stays_short():
     lines = {name: len((LIBRARY / f"{name}.py").read_text("utf-8").splitlines())
              for name in METHOD}  # fmt: skip
-    assert sum(lines.values()) <= 1400
+    assert sum(lines.values()) <= 1300
 
 
 def functions():

@@ -48,7 +48,8 @@ __all__ = [
     "ycbcr_to_rgb",
 ]
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: How colour sources can be fused.
 COLOUR = ("luminance", "channels")
@@ -283,11 +284,7 @@ def _join(parts: Sequence[Any]) -> Any:
     if isinstance(first, tuple):
         return tuple(map(_join, zip(*parts, strict=True)))
     if dataclasses.is_dataclass(first):
-        names = [item.name for item in dataclasses.fields(first)]
-        fields = {
-            name: _join([getattr(part, name) for part in parts]) for name in names
-        }
-        return dataclasses.replace(cast(Any, first), **fields)
+        return dataclasses.replace(cast(Any, first), **_join(list(map(vars, parts))))
     return first
 
 

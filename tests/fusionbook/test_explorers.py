@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-import fusionlib
 from fusionbook import explorers
 from fusionbook.explorers import _arithmetic as arithmetic
 from fusionbook.explorers._core import as_pair, fit, outlined
@@ -32,7 +31,6 @@ from fusionlib.vgg.weights import VGGWeights
 
 from ..conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from ..support.explorers_small import (
-    ARITHMETIC,
     BOOK,
     MAKERS,
     explorer,
@@ -505,11 +503,3 @@ def test_pairs_may_be_names_numbers_pairs_or_arrays():
         as_pair([GREY, GREY, GREY])
     with pytest.raises(InputError, match="pair must be"):
         as_pair("nowhere")
-
-
-def test_kinds_with_arithmetic_are_in_the_script():
-    script = (fusionlib.__path__[0]) + "/explorers/static/explorers.js"
-    with open(script, encoding="utf-8") as file:
-        text = file.read()
-    for kind in ARITHMETIC:
-        assert f"kinds.{kind} =" in text
