@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fusionbook.simulated import Task, score
 from fusionlib.config import FusionConfig
 from fusionlib.data import Pair, load_pair, real_pairs
-from fusionlib.evaluation.simulated import Task, score
 from fusionlib.features import activities
 from fusionlib.fusion import FusionResult, fuse
 from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_field
