@@ -74,7 +74,7 @@ def loop_of(name: str) -> Callable[[Any, list[Any]], Any]:
         "FMI_edge": fmi(lambda x: loops.edges(np.rint(255 * x))),
         "SSIM_a": lambda f, s: [loops.ssim(f, x) for x in s],
         "N_abf": loops.edge_preservation,
-        "Q_abf": loops.edge_preservation,
+        "Q_abf_kumar": loops.edge_preservation,
         "L_abf": loops.edge_preservation,
         "MS_SSIM": loops.ms_ssim,
         "VIFF": loops.vif_fusion,

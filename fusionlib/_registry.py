@@ -36,10 +36,18 @@ class Convention:
     stand_in : str or None
         The convention that is used for metrics without this one. If None, those
         metrics are not defined in this convention.
+    levels : bool
+        Whether images are rounded to 8-bit grey levels first, as in a file.
+    by_channel : bool
+        Whether colour images are evaluated channel by channel, with grey ones
+        repeated, and the mean of the channels is taken; if not, their luminance is
+        evaluated.
     """
 
     title: str
     stand_in: str | None = None
+    levels: bool = False
+    by_channel: bool = False
 
 
 #: All conventions by name. The first is the default, for metrics and methods.
@@ -47,6 +55,15 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {
         "published": Convention("what the released programs compute"),
         "exact": Convention("the definition, without errors of rounding", "published"),
+        "vifb": Convention(
+            "what the VIFB benchmark computes: 8-bit files, colour channel by channel",
+            levels=True,
+            by_channel=True,
+        ),
+        "tang": Convention(
+            "what the evaluation scripts of Tang's repositories compute: 8-bit files",
+            levels=True,
+        ),
     }
 )
 

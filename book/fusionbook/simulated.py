@@ -338,7 +338,7 @@ def tolerance(
     amounts: Sequence[float],
     method: Callable[[Sequence[Image]], Image],
     *,
-    metrics: Sequence[str] = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf", "Q_abf"),
+    metrics: Sequence[str] = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf", "Q_abf_kumar"),
     margin: int = 16,
 ) -> list[dict[str, float]]:
     """Measure what misaligning the last source does.

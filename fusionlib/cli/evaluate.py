@@ -12,6 +12,11 @@ from .options import print_json, print_note, print_text, table
 
 __all__ = ["add_parser"]
 
+_COLOUR = {
+    "luminance": "the luminance Y of YCbCr (BT.601, full range)",
+    "channels": "each channel, and averaged",
+}
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
@@ -20,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         help="compute metrics of a fused image",
         description="Compute metrics of a fused image, which comes last, against its "
         "sources: 8-bit files of one size. Metrics are defined on grey images; of "
-        "colour files, --luminance takes the luminance.",
+        "colour files the convention takes the luminance or each channel.",
     )
     parser.add_argument(
         "images",
@@ -43,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--luminance",
         action="store_true",
-        help="accept colour files and use their luminance (BT.601)",
+        help="use the luminance of colour files (BT.601), whatever the convention",
     )
     parser.add_argument(
         "--json",
@@ -76,12 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
     check_same_shape(images, paths)
     *sources, fused = images
     values = evaluate(fused, sources, metrics=names, convention=arguments.convention)
+    forced = arguments.luminance and values.computed_on == "grey"
+    computed_on = "luminance" if forced else values.computed_on
 
     if arguments.json:
         numbers = {n: v if math.isfinite(v) else None for n, v in values.items()}
         record = {**numbers, "convention": arguments.convention}
-        if arguments.luminance:
-            record["computed_on"] = "luminance"
+        if computed_on != "grey":
+            record["computed_on"] = computed_on
         print_json(record)
     else:
         arrows = {"higher": "higher is better", "lower": "lower is better"}
@@ -91,9 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print_text(table(("METRIC", "VALUE", "", "WHAT"), rows))
         print_text(f"convention: {arguments.convention}")
-        if arguments.luminance:
-            print_text("computed on the luminance Y of YCbCr (BT.601, full range)")
-    height, width = fused.shape
+        if computed_on != "grey":
+            print_text(f"computed on: {_COLOUR[computed_on]}")
+    height, width = fused.shape[:2]
     left_out = ", ".join(
         f"{m.name} ({m.smallest}x{m.smallest})"
         for m in METRICS.values()
@@ -104,15 +111,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: str, title: str, colour: bool) -> Any:
+def _read(path: str, title: str, only_luminance: bool) -> Any:
     """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
     from ..images.colour import luminance
     from ..images.io import read_pixels
 
-    pixels = read_pixels(path, title, colour=colour)
+    pixels = read_pixels(path, title, colour=True)
     if pixels.dtype != "uint8":
         raise InputError(
-            f"{title} ({path}) must be an 8-bit grey image, got 16 bits per pixel; "
+            f"{title} ({path}) must be an 8-bit image, got 16 bits per pixel; "
             "the metrics are defined on 8-bit levels"
         )
-    return luminance(pixels)
+    return luminance(pixels) if only_luminance else pixels

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         progress=is_terminal(),
     )
-    columns = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN")
+    columns = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN")
     chosen = study.real_pairs or study.scenes
     names = dict.fromkeys(name for pair, name in study.rows if pair in chosen)
     rows = []

@@ -72,8 +72,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 #: values. ``spread``: mean distance of the weights from 1/K. ``target``, ``texture``:
 #: see :func:`target_contrast` and :func:`texture_retention`, for rendered scenes.
 COLUMNS = (
-    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN", "FMI_dct", "FMI_w",
-    "shift", "negative", "spread", "target", "texture",
+    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN", "FMI_dct",
+    "FMI_w", "shift", "negative", "spread", "target", "texture",
 )  # fmt: skip
 
 
@@ -340,7 +340,9 @@ def _row(
     sources = pair.sources
     plain = np.mean(sources, axis=0)
     error = float(((image - to_uint8(plain) / 255) ** 2).mean())
-    values = dict(evaluate(image, sources, metrics=["N_abf", "Q_abf", "SSIM_a", "EN"]))
+    values = dict(
+        evaluate(image, sources, metrics=["N_abf", "Q_abf_kumar", "SSIM_a", "EN"])
+    )
     values["N_abf_exact"] = evaluate(
         image, sources, metrics=["N_abf"], convention="exact"
     )["N_abf"]

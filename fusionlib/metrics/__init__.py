@@ -17,6 +17,7 @@ from ._fidelity import *
 from ._fmi import *
 from ._gradient import *
 from ._information import *
+from ._perceptual import *
 from ._statistics import *
 from ._structural import *
 from .registry import *

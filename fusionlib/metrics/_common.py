@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "part_of",
     "prepare",
     "snap",
+    "stretched",
     "takes_images",
 ]
 
@@ -93,7 +94,7 @@ def takes_images(
     -------
     callable
         The decorator. The function gets float64 arrays, in the exact convention
-        rounded to the grid (see :func:`snap`).
+        rounded to the grid (see :func:`snap`), in those of 8-bit files to 8 bits.
     """
     known = conventions
     if isinstance(known, str):
@@ -107,6 +108,8 @@ def takes_images(
             fused, images = prepare(fused, sources, name, smallest)
             if convention == "exact":
                 fused, images = snap(fused), [snap(image) for image in images]
+            elif CONVENTIONS[convention].levels:
+                fused, *images = (to_uint8(x) / 255 for x in (fused, *images))
             return function(fused, images, **options)
 
         complete(checked, _shared_sections(known, smallest), like=function)
@@ -121,7 +124,9 @@ def takes_images(
     return decorate
 
 
-def part_of(whole: Callable[..., Any]) -> Callable[..., Callable[..., float]]:
+def part_of(
+    whole: Callable[..., Any], without: Sequence[str] = ()
+) -> Callable[..., Callable[..., float]]:
     """Make a function of the images from one that reads a value from a result.
 
     Parameters
@@ -129,6 +134,8 @@ def part_of(whole: Callable[..., Any]) -> Callable[..., Callable[..., float]]:
     whole : callable
         Made by :func:`takes_images`. :func:`~fusionlib.metrics.evaluate` calls it once
         for all metrics that are read from its result.
+    without : sequence of str, optional
+        Conventions of ``whole`` that the metric does not have.
 
     Returns
     -------
@@ -136,15 +143,17 @@ def part_of(whole: Callable[..., Any]) -> Callable[..., Callable[..., float]]:
         The decorator, for functions of what ``whole`` returns.
     """
     facts: dict[str, Any] = vars(whole)["facts"]
+    conventions = {n: t for n, t in facts["conventions"].items() if n not in without}
 
     def decorate(part: Callable[[Any], float]) -> Callable[..., float]:
         @functools.wraps(part)
         def read(fused: Any, sources: Any, **options: Any) -> float:
+            if without and "convention" in options:
+                check_choice(options["convention"], "convention", tuple(conventions))
             return part(whole(fused, sources, **options))
 
-        shared = _shared_sections(facts["conventions"], facts["smallest"])
-        complete(read, shared, like=whole)
-        vars(read)["facts"] = facts | {"part": part}
+        complete(read, _shared_sections(conventions, facts["smallest"]), like=whole)
+        vars(read)["facts"] = facts | {"part": part, "conventions": conventions}
         return read
 
     return decorate
@@ -204,14 +213,35 @@ def levels(image: Image, convention: str) -> NDArray[np.uint8]:
     image : numpy.ndarray
         Intensities in [0, 1].
     convention : str
-        ``published`` multiplies and rounds in floating point; ``exact`` rounds on
-        the integer grid, where a half is exactly a half.
+        ``exact`` rounds on the integer grid, where a half is exactly a half; all
+        others multiply and round in floating point.
 
     Returns
     -------
     numpy.ndarray, uint8
         Levels from 0 to 255.
     """
-    if convention == "published":
+    if convention != "exact":
         return to_uint8(image)
     return ((2 * 255 * grid(image) + GRID) // (2 * GRID)).astype(np.uint8)
+
+
+def stretched(image: Image) -> Image:
+    """Return whole grey levels stretched from 0 to 255, as several toolboxes do first.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Intensities.
+
+    Returns
+    -------
+    numpy.ndarray, float64
+        ``round(255 (I - min) / (max - min))``; zeros for a constant image, where the
+        toolboxes divide by zero.
+    """
+    image = 255 * image
+    low, high = image.min(), image.max()
+    if low == high:
+        return np.zeros_like(image)
+    return np.floor((image - low) / (high - low) * 255 + 0.5)

@@ -1,11 +1,20 @@
-"""Edge preservation: Q_abf, L_abf and N_abf.
+"""Edges: Q_abf; Q_abf_kumar, L_abf and N_abf; edge intensity.
 
-All three come from one comparison of gradients, after Xydeas and Petrovic [1]_ in the
-variant of Shreyamsha Kumar [2]_, which has other constants and a square root. At each
-pixel the fused image keeps the edge of source k to the degree
-:math:`Q^{kF} \\in (0, 1)`, and the loss :math:`1 - Q^{kF}` counts as artifact where the
-fused gradient is larger than that of every source, as loss elsewhere. So
-``Q_abf + L_abf + N_abf = 1``.
+Q_abf is the measure of Xydeas and Petrovic [1]_. At each pixel the fused image keeps
+the edge of source k to the degree :math:`Q^{kF} \\in (0, 1)`, a product of one sigmoid
+of the ratio G of the smaller to the larger gradient and one of the agreement A of
+their orientations, and each pixel weighs as its source's gradient :math:`g_k`:
+
+.. math::
+
+    Q_{abf} = \\frac{\\sum_k \\sum Q^{kF} g_k}{\\sum_k \\sum g_k}, \\qquad
+    Q^{kF} = \\frac{0.9994}{1 + e^{-15 (G - 0.5)}} \\,
+             \\frac{0.9879}{1 + e^{-22 (A - 0.8)}}.
+
+The other three belong to the variant of Shreyamsha Kumar [2]_, which has other
+constants, a square root, and on [0, 1] the same weight for every pixel. There the loss
+:math:`1 - Q^{kF}` counts as artifact where the fused gradient is larger than that of
+every source, as loss elsewhere. So ``Q_abf_kumar + L_abf + N_abf = 1``.
 
 References
 ----------
@@ -15,6 +24,8 @@ References
 .. [2] B. K. Shreyamsha Kumar, "Multifocus and multispectral image fusion based on
    pixel significance using discrete cosine harmonic wavelet transform", Signal,
    Image and Video Processing 7, 2013. doi:10.1007/s11760-012-0361-x
+.. [3] X. Zhang, P. Ye, G. Xiao, "VIFB: a visible and infrared image fusion benchmark",
+   CVPR Workshops 2020. arXiv:2002.03322
 """
 
 from __future__ import annotations
@@ -30,9 +41,21 @@ from ..images.validation import Image
 from ._common import GRID, grid, part_of, takes_images
 from .registry import metric
 
-__all__ = ["EdgePreservation", "edge_preservation", "l_abf", "n_abf", "q_abf"]
+__all__ = [
+    "EdgePreservation",
+    "edge_intensity",
+    "edge_preservation",
+    "l_abf",
+    "n_abf",
+    "q_abf",
+    "q_abf_kumar",
+]
 
 _REFERENCE = "Shreyamsha Kumar 2013, after Xydeas, Petrovic 2000"
+
+#: Largest value, slope and centre of the sigmoids of strength and of orientation.
+_XYDEAS = (0.9994, 15.0, 0.5), (0.9879, 22.0, 0.8)
+_KUMAR = (0.9999, 19.0, 0.5), (0.9995, 22.0, 0.5)
 
 #: Strength from which an edge weighs by its strength (never reached in [0, 1]).
 STRONG_EDGE = 2.0
@@ -48,7 +71,7 @@ class EdgePreservation:
 
     Attributes
     ----------
-    q_abf, l_abf, n_abf : float
+    q_abf_kumar, l_abf, n_abf : float
         Preserved, lost and added edge information; they add up to 1.
     n_map : numpy.ndarray, shape (H, W)
         What each pixel adds to ``n_abf``; its sum is ``n_abf``.
@@ -56,20 +79,24 @@ class EdgePreservation:
         What each pixel adds to ``l_abf``.
     """
 
-    q_abf: float
+    q_abf_kumar: float
     l_abf: float
     n_abf: float
     n_map: Image
     l_map: Image
 
 
-def sobel(image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return 8 times the Sobel gradient, mirrored without repeating the edge.
+def sobel(
+    image: NDArray[Any], border: str = "reflect"
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return 8 times the Sobel gradient.
 
     Parameters
     ----------
     image : numpy.ndarray, shape (H, W)
         Floats, or integers for a gradient without rounding.
+    border : str, optional
+        A mode of :func:`numpy.pad`; by default mirrored without repeating the edge.
 
     Returns
     -------
@@ -84,7 +111,7 @@ def sobel(image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     right; so does this function. (The factor 1/8 is a power of two and changes no
     digit, so the callers apply it.)
     """
-    padded = np.pad(image, 1, mode="reflect")
+    padded = np.pad(image, 1, mode=border)  # type: ignore[call-overload]
     top, middle, bottom = padded[:-2], padded[1:-1], padded[2:]
     column = (top + 2 * middle) + bottom
     across = column[:, 2:] - column[:, :-2]
@@ -113,32 +140,51 @@ def _strength_angle(image: Image, convention: str) -> tuple[Image, Image, NDArra
     return strength, angle, key
 
 
+def _ratio(strength: Image, fused_strength: Image) -> Image:
+    """Return the ratio of the smaller to the larger strength, 0 where one is 0."""
+    larger = np.maximum(strength, fused_strength)
+    smaller = np.minimum(strength, fused_strength)
+    return np.divide(smaller, larger, out=np.zeros_like(larger), where=smaller > 0)
+
+
+def _alike(angle: Image, fused_angle: Image) -> Image:
+    """Return 1 for parallel and 0 for perpendicular edges, turning by pi is nothing."""
+    return np.abs(np.abs(angle - fused_angle) - np.pi / 2) * 2 / np.pi
+
+
+def _kept(
+    ratio: Image, alike: Image, sigmoids: tuple[tuple[float, float, float], ...]
+) -> Image:
+    """Return the product of the two sigmoids, in (0, 1)."""
+    planes = zip((ratio, alike), sigmoids, strict=True)
+    one, two = (
+        top / (1 + np.exp(-slope * (x - middle))) for x, (top, slope, middle) in planes
+    )
+    return one * two
+
+
 def _preservation(
     strength: Image, angle: Image, fused_strength: Image, fused_angle: Image
 ) -> Image:
-    """Return Q, how well each edge of one source is kept, in (0, 1)."""
-    larger = np.maximum(strength, fused_strength)
-    smaller = np.minimum(strength, fused_strength)
-    ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=smaller > 0)
-    alike = np.abs(np.abs(angle - fused_angle) - np.pi / 2) * 2 / np.pi
-    by_strength = 0.9999 / (1 + np.exp(-19 * (ratio - 0.5)))
-    by_angle = 0.9995 / (1 + np.exp(-22 * (alike - 0.5)))
-    return np.sqrt(by_strength * by_angle)
+    """Return Kumar's Q, how well each edge of one source is kept, in (0, 1)."""
+    ratio, alike = _ratio(strength, fused_strength), _alike(angle, fused_angle)
+    return np.sqrt(_kept(ratio, alike, _KUMAR))
 
 
 @takes_images(
-    "Q_abf, L_abf and N_abf",
+    "Q_abf_kumar, L_abf and N_abf",
     {
         "published": "[0, 1] images, Sobel / 8 summed column by column in floating "
         "point, mirror border, equal weights: as in Table II of the paper",
         "exact": "as published, with the gradients computed and compared as integers: "
         "equal gradients are equal, and flips do not change the values",
+        "tang": "as published",
     },
 )
 def edge_preservation(
     fused: Image, sources: list[Image], *, convention: str = "published"
 ) -> EdgePreservation:
-    """Compute Q_abf, L_abf and N_abf together, with their maps.
+    """Compute Q_abf_kumar, L_abf and N_abf together, with their maps.
 
     Returns
     -------
@@ -159,7 +205,7 @@ def edge_preservation(
     >>> import numpy as np
     >>> flat, ramp = np.zeros((4, 4)), np.tile(np.arange(4) / 4, (4, 1))
     >>> result = edge_preservation(ramp, [flat, ramp], convention="exact")
-    >>> round(result.q_abf + result.l_abf + result.n_abf, 12)
+    >>> round(result.q_abf_kumar + result.l_abf + result.n_abf, 12)
     1.0
     """
     planes = parallel_map(
@@ -184,7 +230,7 @@ def edge_preservation(
     n_map = np.where(added, missed, 0) / weight_sum
     l_map = np.where(added, 0, missed) / weight_sum
     return EdgePreservation(
-        q_abf=float(kept.sum()) / weight_sum,
+        q_abf_kumar=float(kept.sum()) / weight_sum,
         l_abf=float(l_map.sum()),
         n_abf=float(n_map.sum()),
         n_map=n_map,
@@ -212,11 +258,22 @@ def n_abf(edges: EdgePreservation) -> float:
     return edges.n_abf
 
 
-@metric("Q_abf", r"Q_{abf}", "Edges preserved", range=(0, 1), reference=_REFERENCE)
-@part_of(edge_preservation)
-def q_abf(edges: EdgePreservation) -> float:
-    """Return Q_abf, the share of edge information that is preserved."""
-    return edges.q_abf
+@metric(
+    "Q_abf_kumar",
+    r"Q_{abf}^{\mathrm{Kumar}}",
+    "Edges preserved, every pixel weighing the same",
+    range=(0, 1),
+    reference=_REFERENCE,
+)
+@part_of(edge_preservation, without=["tang"])
+def q_abf_kumar(edges: EdgePreservation) -> float:
+    """Return Q_abf_kumar, the share of edge information that is preserved.
+
+    Notes
+    -----
+    Not the Q_abf of tables: see :func:`q_abf`.
+    """
+    return edges.q_abf_kumar
 
 
 @metric(
@@ -227,7 +284,104 @@ def q_abf(edges: EdgePreservation) -> float:
     direction="lower",
     reference=_REFERENCE,
 )
-@part_of(edge_preservation)
+@part_of(edge_preservation, without=["tang"])
 def l_abf(edges: EdgePreservation) -> float:
     """Return L_abf, the share of edge information that fusion has lost."""
     return edges.l_abf
+
+
+#: What grey levels are multiplied by: intensities up to 255, 255^2 and 1.
+_SCALES = {"published": 1.0, "vifb": 255.0, "tang": 1 / 255}
+
+
+def _orientation(image: Image) -> tuple[Image, Image]:
+    """Return strength, in grey levels, and orientation; the border is black.
+
+    Which way the horizontal axis points matters, because pi / 2 and -pi / 2 do not
+    agree: to the left, as convolution turns the kernel round.
+    """
+    across, down = sobel(255 * image, "constant")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.where(across == 0, np.pi / 2, np.arctan(-down / across))
+    return np.sqrt(across * across + down * down), angle
+
+
+def _kept_by_toolboxes(
+    source: tuple[Image, Image], fused: tuple[Image, Image], scale: float
+) -> Image:
+    """Return Q of one source; where strengths are equal, their value is the ratio."""
+    (strength, angle), (fused_strength, fused_angle) = source, fused
+    equal = strength == fused_strength
+    ratio = np.where(equal, strength * scale, _ratio(strength, fused_strength))
+    alike = 1 - np.abs(angle - fused_angle) / (np.pi / 2)
+    return _kept(ratio, alike, _XYDEAS)
+
+
+@metric(
+    "Q_abf",
+    r"Q_{abf}",
+    "Edges preserved, weighing as they are strong",
+    range=(0, 1),
+    conventions={
+        "published": "0..255, Sobel, black border; the ratio of equal strengths is "
+        "that strength itself; orientations that differ by pi do not agree",
+        "exact": "integer gradients, mirrored border; the ratio of equal strengths is "
+        "1, and orientations are compared modulo pi",
+        "vifb": "as published, with intensities multiplied by 255 once more",
+        "tang": "as published, on [0, 1], where the strength of equal gradients is "
+        "small: equal images score less than 1",
+    },
+    reference="Xydeas, Petrovic 2000",
+)
+def q_abf(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return Q_abf of Xydeas and Petrovic, how much of the edges is preserved.
+
+    At most 0.975; 0 if no source has an edge.
+
+    Notes
+    -----
+    The paper's N_abf belongs to another variant, in which every pixel weighs the same:
+    see :func:`q_abf_kumar`. Values of the two cannot be compared.
+    """
+    exact = convention == "exact"
+    planes: list[tuple[Image, Image]] = parallel_map(
+        lambda x: _strength_angle(x, "exact")[:2] if exact else _orientation(x),
+        [fused, *sources],
+    )
+
+    def kept(plane: tuple[Image, Image]) -> tuple[float, float]:
+        (strength, angle), (fused_strength, fused_angle) = plane, planes[0]
+        if exact:
+            ratio, alike = _ratio(strength, fused_strength), _alike(angle, fused_angle)
+            quality = _kept(ratio, alike, _XYDEAS)
+        else:
+            quality = _kept_by_toolboxes(plane, planes[0], _SCALES[convention])
+        return float((quality * strength).sum()), float(strength.sum())
+
+    preserved, weights = np.sum(parallel_map(kept, planes[1:]), axis=0)
+    return float(preserved / weights) if weights > 0 else 0.0
+
+
+@metric(
+    "EI",
+    r"\mathrm{EI}",
+    "Edge intensity, in grey levels",
+    range=(0, 255 * 20**0.5),
+    conventions={
+        "published": "0..255, Sobel without a factor, replicated border",
+        "vifb": "as published",
+    },
+    reference="VIFB; elementary",
+)
+def edge_intensity(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return the mean strength of the Sobel gradient of the fused image.
+
+    In grey levels, times 8 (the kernels are not divided). The sources are checked, but
+    not used.
+    """
+    across, down = sobel(255 * fused, "edge")
+    return float(np.sqrt(across * across + down * down).mean())

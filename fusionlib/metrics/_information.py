@@ -1,6 +1,6 @@
-"""Information in grey level histograms: entropy and mutual information.
+"""Information in grey level histograms: entropies and mutual information.
 
-All are in bits and on 256 grey levels.
+All are on 256 grey levels, and in bits where nothing else is said.
 
 References
 ----------
@@ -11,25 +11,34 @@ References
 .. [3] M. Hossny, S. Nahavandi, D. Creighton, "Comments on 'Information measure for
    performance of image fusion'", Electronics Letters 44(18), 2008.
    doi:10.1049/el:20081754
+.. [4] D. M. Bulanon, T. F. Burks, V. Alchanatis, "Image fusion of visible and thermal
+   images for fruit detection", Biosystems Engineering 103(1), 2009.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..images.validation import Image
-from ._common import levels, part_of, takes_images
+from ._common import levels, part_of, stretched, takes_images
 from .registry import metric
 
-__all__ = ["entropy", "mutual_information", "normalised_mutual_information"]
+__all__ = [
+    "cross_entropy",
+    "entropy",
+    "mutual_information",
+    "normalised_mutual_information",
+]
 
 _LEVELS = {
     "published": "256 grey levels by floating-point rounding, logarithm to base 2",
     "exact": "as published, with halves of a grey level rounded up exactly",
 }
+_AS_PUBLISHED = {"vifb": "as published", "tang": "as published"}
 
 
 def _bits(counts: NDArray[Any]) -> float:
@@ -38,19 +47,38 @@ def _bits(counts: NDArray[Any]) -> float:
     return float(abs(-(p * np.log2(p)).sum()))
 
 
-@takes_images("MI and NMI", _LEVELS)
+def _joint(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int64]:
+    """Return how often each pair of levels occurs, 256 x 256."""
+    one, two = (plane.ravel().astype(np.int32) for plane in (first, second))
+    return np.bincount(256 * one + two, minlength=65536).reshape(256, 256)
+
+
+@takes_images(
+    "MI and NMI",
+    {
+        **_LEVELS,
+        "vifb": "each image stretched to 0..255 first, natural logarithm",
+        "tang": "as published, but levels 254 and 255 are one level in the joint "
+        "histograms, where 8-bit integers saturate",
+    },
+)
 def _entropies(
     fused: Image, sources: list[Image], *, convention: str = "published"
 ) -> tuple[float, list[float], list[float]]:
     """Return the entropy of fused, of each source, and of each pair."""
-    first = levels(fused, convention).ravel()
+    if convention == "vifb":
+        planes = [stretched(image).astype(np.uint8) for image in (fused, *sources)]
+    else:
+        planes = [levels(image, convention) for image in (fused, *sources)]
+    highest = 254 if convention == "tang" else 255
+    unit = math.log(2) if convention == "vifb" else 1.0
     single, joint = [], []
-    for source in sources:
-        second = levels(source, convention).ravel()
-        single.append(_bits(np.bincount(second, minlength=256)))
-        pair = first.astype(np.int32) * 256 + second
-        joint.append(_bits(np.bincount(pair, minlength=65536)))
-    return _bits(np.bincount(first, minlength=256)), single, joint
+    for plane in planes:
+        pairs = _joint(*(np.minimum(x, highest) for x in (planes[0], plane)))
+        joint.append(unit * _bits(pairs))
+        own = pairs if highest == 255 else _joint(plane, plane)
+        single.append(unit * _bits(own.sum(axis=0)))
+    return single[0], single[1:], joint[1:]
 
 
 @metric(
@@ -58,7 +86,7 @@ def _entropies(
     r"\mathrm{EN}",
     "Entropy",
     range=(0, 8),
-    conventions=_LEVELS,
+    conventions=_LEVELS | _AS_PUBLISHED,
     reference="Shannon 1948",
 )
 def entropy(
@@ -85,7 +113,7 @@ def entropy(
 def mutual_information(entropies: tuple[float, list[float], list[float]]) -> float:
     """Return the mutual information of the fused image with each source, summed.
 
-    In bits; up to 8 K for K sources.
+    In bits, under ``vifb`` in natural units; up to 8 K bits for K sources.
 
     Notes
     -----
@@ -104,7 +132,7 @@ def mutual_information(entropies: tuple[float, list[float], list[float]]) -> flo
     range=(0, 2),
     reference="Hossny, Nahavandi, Creighton 2008",
 )
-@part_of(_entropies)
+@part_of(_entropies, without=["vifb", "tang"])
 def normalised_mutual_information(
     entropies: tuple[float, list[float], list[float]],
 ) -> float:
@@ -119,3 +147,39 @@ def normalised_mutual_information(
         if own + s > 0:
             total += 2 * max(own + s - j, 0.0) / (own + s)
     return total
+
+
+@metric(
+    "CE",
+    r"\mathrm{CE}",
+    "Cross entropy of the sources and the fused image, mean",
+    range=(-1 / (math.e * math.log(2)), math.inf),
+    direction="lower",
+    conventions={
+        "published": "256 grey levels, logarithm to base 2, over the levels that occur "
+        "in both images",
+        "vifb": "as published",
+    },
+    reference="Bulanon, Burks, Alchanatis 2009",
+)
+def cross_entropy(
+    fused: Image, sources: list[Image], *, convention: str = "published"
+) -> float:
+    """Return the relative entropy of each source to the fused image, averaged.
+
+    ``sum_g p_k(g) log2(p_k(g) / p_F(g))`` of the histograms, in bits; 0 if they are
+    equal. Where pixels are does not matter.
+
+    Notes
+    -----
+    Levels that the fused image does not have are left out, although the definition is
+    infinite there. So a value can be below 0, and a fused image without any common
+    level scores 0.
+    """
+    own = np.bincount(levels(fused, convention).ravel(), minlength=256) / fused.size
+    total = 0.0
+    for source in sources:
+        p = np.bincount(levels(source, convention).ravel(), minlength=256) / fused.size
+        both = (p > 0) & (own > 0)
+        total += float((p[both] * np.log2(p[both] / own[both])).sum())
+    return total / len(sources)

@@ -1,4 +1,4 @@
-"""Structural similarity: SSIM_a of the paper, and MS-SSIM for fusion.
+"""Structural similarity: SSIM_a of the paper, the sum SSIM, and MS-SSIM for fusion.
 
 References
 ----------
@@ -19,14 +19,17 @@ import numpy as np
 from .._compute import parallel_map
 from ..images.validation import Image
 from ._common import part_of, takes_images
-from ._windows import box, covariances, gaussian
+from ._windows import box, covariances, gaussian, moments
 from .registry import metric
 
-__all__ = ["ms_ssim", "ms_ssim_scales", "ssim_a", "ssim_map"]
+__all__ = ["ms_ssim", "ms_ssim_scales", "ssim", "ssim_a", "ssim_map"]
 
 #: Side and standard deviation of the Gaussian window.
 WINDOW = 11
 SIGMA = 1.5
+
+#: Constants of SSIM on 0..255.
+CONSTANTS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 #: Exponents of the three scales of MS-SSIM: the first three of the five usual ones,
 #: rescaled to add up to 1.
@@ -146,7 +149,7 @@ def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
     variance = np.maximum(curved[count, count], 0)
     wanted = gain**2 * _quadratic(curved, factors)
     cross = sum(factor * curved[k, count] for k, factor in enumerate(factors))
-    stabiliser = (0.03 * 255) ** 2
+    stabiliser = CONSTANTS[1]
     return (2 * gain * cross + stabiliser) / (wanted + variance + stabiliser)
 
 
@@ -165,6 +168,7 @@ def _halve(image: Image) -> Image:
         "published": "three scales, 11x11 windows, 0..255, with the small constants of "
         "the released tool (0.001 on 0..255 to each contrast)",
         "exact": "as published, without the small constants: 1 for equal images",
+        "tang": "as published",
     },
     smallest=4 * WINDOW,
 )
@@ -211,3 +215,33 @@ def ms_ssim(scales: tuple[float, float, float]) -> float:
     for value, weight in zip(scales, SCALE_WEIGHTS, strict=True):
         product *= max(value, 0.0) ** weight
     return product
+
+
+@metric(
+    "SSIM",
+    r"\mathrm{SSIM}",
+    "Structural similarity to the sources, summed",
+    range=(-2, 2),
+    smallest=WINDOW,
+    conventions={
+        "published": "Gaussian window 11x11, sigma 1.5, where it fits in the image",
+        "vifb": "as published",
+        "tang": "the finest scale of MS_SSIM, not a sum",
+    },
+    reference="Wang, Bovik, Sheikh, Simoncelli 2004; VIFB",
+)
+def ssim(fused: Image, sources: list[Image], *, convention: str = "published") -> float:
+    """Return the sum of the SSIM of the fused image with each source.
+
+    From -K to K for K sources.
+
+    Notes
+    -----
+    ``ssim_a`` is the mean instead, with a border; half of this value differs from it
+    in the third digit.
+    """
+    if convention == "tang":
+        planes = [255 * image - 127.5 for image in (fused, *sources)]
+        return float(_scale_map(planes[0], planes[1:], exact=False).mean())
+    pairs = moments(255 * fused, [255 * x for x in sources], gaussian(WINDOW, SIGMA))
+    return float(sum(pair.similarity(*CONSTANTS).mean() for pair in pairs))

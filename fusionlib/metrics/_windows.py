@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
@@ -9,7 +11,11 @@ from scipy.ndimage import correlate1d
 from .._compute import parallel_map
 from ..images.validation import Image
 
-__all__ = ["box", "covariances", "gaussian", "smooth"]
+__all__ = ["Moments", "box", "covariances", "gaussian", "moments", "smooth"]
+
+#: Variances below it, in squared grey levels, are those of a flat window: far above
+#: rounding errors, and at most that of a window whose corner is one level brighter.
+FLAT = 1e-6
 
 
 def box(size: int) -> NDArray[np.float64]:
@@ -30,16 +36,16 @@ def smooth(image: Image, window: NDArray[np.float64]) -> Image:
     Parameters
     ----------
     image : numpy.ndarray, shape (H, W)
-    window : numpy.ndarray, shape (n,), n odd
+    window : numpy.ndarray, shape (n,)
 
     Returns
     -------
     numpy.ndarray, shape (H - n + 1, W - n + 1)
     """
-    reach = len(window) // 2
-    inner = slice(reach, -reach)
-    columns = correlate1d(image, window, axis=0)[inner]
-    return correlate1d(columns, window, axis=1)[:, inner]
+    before, after = len(window) // 2, (len(window) - 1) // 2
+    height, width = image.shape
+    columns = correlate1d(image, window, axis=0)[before : height - after]
+    return correlate1d(columns, window, axis=1)[:, before : width - after]
 
 
 def covariances(
@@ -66,3 +72,73 @@ def covariances(
         return smooth(images[k] * images[n], window) - means[k] * means[n]
 
     return dict(zip(pairs, parallel_map(covariance, pairs), strict=True))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Statistics of two images under a window; numpy arrays of one shape.
+
+    Attributes
+    ----------
+    first_mean, second_mean, first, second, cross : numpy.ndarray
+        Means, variances, and covariance. In flat windows the variance is 0, and so is
+        the covariance.
+    """
+
+    first_mean: Image
+    second_mean: Image
+    first: Image
+    second: Image
+    cross: Image
+
+    def similarity(self, luminance: float, contrast: float) -> Image:
+        """Return SSIM with the two constants added above and below, if any.
+
+        Where both windows are flat and ``contrast`` is 0, only their means are
+        compared; where both are black and ``luminance`` is 0, those are equal.
+        """
+        means = self.first_mean**2 + self.second_mean**2 + luminance
+        product = 2 * self.first_mean * self.second_mean + luminance
+        spread = self.first + self.second + contrast
+        alike = np.divide(product, means, out=np.ones_like(means), where=means > 0)
+        structure = np.divide(
+            2 * self.cross + contrast,
+            spread,
+            out=np.ones_like(spread),
+            where=spread > 0,
+        )
+        return alike * structure
+
+
+def moments(
+    first: Image, others: list[Image], window: NDArray[np.float64]
+) -> list[Moments]:
+    """Return the statistics of one image with each of several others.
+
+    Parameters
+    ----------
+    first : numpy.ndarray, shape (H, W)
+    others : list of numpy.ndarray, shape (H, W)
+        In grey levels from 0 to 255.
+    window : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    list of Moments, of shape (H - n + 1, W - n + 1)
+    """
+
+    def own(image: Image) -> tuple[Image, Image]:
+        mean = smooth(image, window)
+        variance = smooth(image * image, window) - mean**2
+        return mean, np.where(variance < FLAT, 0, variance)
+
+    (first_mean, variance), *rest = parallel_map(own, [first, *others])
+
+    def pair(k: int) -> Moments:
+        mean, other = rest[k]
+        cross = smooth(first * others[k], window) - first_mean * mean
+        flat = (variance == 0) | (other == 0)
+        cross = np.where(flat, 0, cross)
+        return Moments(first_mean, mean, variance, other, cross)
+
+    return parallel_map(pair, range(len(others)))

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from .._compute import parallel_map
 from .._registry import CONVENTIONS, as_table, complete, insert
 from ..errors import InputError
-from ..images.validation import check_choice
+from ..images.validation import (
+    Image,
+    as_colour,
+    as_image,
+    as_list,
+    check_choice,
+    is_colour,
+)
 from ._common import prepare, takes_images
 
 __all__ = [
@@ -31,7 +41,10 @@ __all__ = [
 ]
 
 #: Families of metrics by their modules, in the order of the tables.
-GROUPS = ("gradient", "fmi", "structural", "fidelity", "information", "statistics")
+GROUPS = (
+    "gradient", "fmi", "structural", "perceptual", "fidelity", "information",
+    "statistics",
+)  # fmt: skip
 
 #: The four metrics of the paper's Table I.
 PAPER_METRICS = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf")
@@ -67,6 +80,9 @@ class Metric:
     whole, part : callable
         ``part(whole(fused, sources))`` is the value as well. Metrics that are read
         from one result have the same ``whole``.
+    side_by_side : bool
+        Whether conventions that go by channel put the channels side by side, in one
+        wide image, instead of taking the mean of their values.
     """
 
     name: str
@@ -81,6 +97,7 @@ class Metric:
     function: Callable[..., float]
     whole: Callable[..., Any]
     part: Callable[[Any], float]
+    side_by_side: bool = False
 
     def resolve(self, convention: str | None = None) -> str | None:
         """Return the convention that is used when one is asked for.
@@ -144,6 +161,7 @@ def metric(
     direction: str = "higher",
     conventions: str | Mapping[str, str] = "",
     smallest: int = 1,
+    side_by_side: bool = False,
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Register a function as a metric; the arguments are those of :class:`Metric`.
 
@@ -168,6 +186,7 @@ def metric(
             group=group,
             reference=reference,
             function=function,
+            side_by_side=side_by_side,
             **vars(function)["facts"],
         )
         insert(_METRICS, entry, _place)
@@ -213,13 +232,19 @@ class MetricValues(Mapping[str, float]):
     ----------
     conventions : dict of str to str
         The convention of each value.
+    computed_on : str
+        ``grey``; or of colour images ``luminance``, or ``channels``: their mean.
     """
 
     def __init__(
-        self, values: Mapping[str, float], conventions: Mapping[str, str]
+        self,
+        values: Mapping[str, float],
+        conventions: Mapping[str, str],
+        computed_on: str = "grey",
     ) -> None:
         self._values = dict(values)
         self.conventions = dict(conventions)
+        self.computed_on = computed_on
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
@@ -274,16 +299,17 @@ def evaluate(
 
     Parameters
     ----------
-    fused : array_like, shape (H, W)
+    fused : array_like, shape (H, W) or (H, W, 3)
         The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W)
+    sources : sequence of array_like, shape (H, W) or (H, W, 3)
         K >= 2 source images, in [0, 1].
     metrics : sequence of str, optional
         Names from :data:`~fusionlib.metrics.registry.METRICS`; by default all that
         have the convention and that the size of the image admits.
     convention : str, optional
         A name in ``CONVENTIONS``, for all metrics; by default the first of each
-        (``published``).
+        (``published``). Of colour images, ``vifb`` evaluates each channel, with grey
+        ones repeated, and takes the mean; all others evaluate the luminance.
 
     Returns
     -------
@@ -307,8 +333,8 @@ def evaluate(
     names = None if metrics is None else check_names(metrics)
     if convention is not None:
         check_choice(convention, "convention", tuple(CONVENTIONS))
-    fused, images = prepare(fused, sources)
-    side = min(fused.shape)
+    planes, computed_on = _planes(fused, sources, convention)
+    side = min(planes[0][0].shape)
     chosen = (
         [METRICS[name] for name in names]
         if names is not None
@@ -320,11 +346,49 @@ def evaluate(
     )
     # metrics that are read from one result share its computation
     options = {metric.whole: metric.options(convention) for metric in chosen}
-    results = parallel_map(
-        lambda whole: whole(fused, images, **options[whole]), list(options)
-    )
-    found = dict(zip(options, results, strict=True))
+    wide = {metric.whole for metric in chosen if metric.side_by_side}
+    jobs = [
+        (whole, plane)
+        for whole in options
+        for plane in ([_beside(planes)] if whole in wide else planes)
+    ]
+    results = parallel_map(lambda job: job[0](*job[1], **options[job[0]]), jobs)
+    found: dict[Callable[..., Any], list[Any]] = {whole: [] for whole in options}
+    for (whole, _), result in zip(jobs, results, strict=True):
+        found[whole].append(result)
     return MetricValues(
-        {metric.name: metric.part(found[metric.whole]) for metric in chosen},
+        {m.name: fmean(map(m.part, found[m.whole])) for m in chosen},
         {metric.name: str(metric.resolve(convention)) for metric in chosen},
+        computed_on,
     )
+
+
+def _planes(
+    fused: Any, sources: Any, convention: str | None
+) -> tuple[list[tuple[Image, list[Image]]], str]:
+    """Return the grey images to evaluate, of each channel, and what they are."""
+    from ..images.colour import luminance
+
+    items = [fused, *as_list(sources)]
+    if not any(is_colour(item) for item in items):
+        return [prepare(fused, sources)], "grey"
+    names = ["fused", *(f"sources[{k}]" for k in range(len(items) - 1))]
+    pairs = list(zip(items, names, strict=True))
+    if convention is None or not CONVENTIONS[convention].by_channel:
+        first, *others = (luminance(item, name) for item, name in pairs)
+        return [prepare(first, others)], "luminance"
+    stacks = [
+        np.moveaxis(as_colour(item, name), -1, 0)
+        if is_colour(item)
+        else [as_image(item, name)] * 3
+        for item, name in pairs
+    ]
+    channels = zip(*stacks, strict=True)
+    return [prepare(first, others) for first, *others in channels], "channels"
+
+
+def _beside(planes: list[tuple[Image, list[Image]]]) -> tuple[Image, list[Image]]:
+    """Return the channels side by side, in one wide image each."""
+    by_image = zip(*([fused, *sources] for fused, sources in planes), strict=True)
+    first, *others = (np.concatenate(channels, axis=1) for channels in by_image)
+    return first, others

@@ -116,19 +116,25 @@ def test_colour_and_a_memory_budget_go_together(pair, colour, tmp_path):
     assert small.read_bytes() == whole.read_bytes()
 
 
-def test_metrics_of_colour_files_only_on_their_luminance(pair, colour, capsys):
+def test_the_convention_says_what_is_evaluated_of_colour_files(pair, colour, capsys):
     from fusionlib.images.colour import luminance
     from fusionlib.metrics import evaluate
 
-    arguments = ["evaluate", *pair[:2], colour, "--metrics", "SSIM_a", "--json"]
-    assert main(arguments) == 2
-    assert "only luminance is meant" in capsys.readouterr().err
-    assert main([*arguments, "--luminance"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    fused = luminance(read_image(colour, colour=True))
-    expected = evaluate(fused, [read_image(p) for p in pair[:2]], metrics=["SSIM_a"])
-    assert record["computed_on"] == "luminance"
-    assert record["SSIM_a"] == pytest.approx(expected["SSIM_a"], abs=1e-12)
+    arguments = ["evaluate", *pair[:2], colour, "--metrics", "PSNR", "--json"]
+    rgb, sources = read_image(colour, colour=True), [read_image(p) for p in pair[:2]]
+    channels = [rgb[..., k] for k in range(3)]
+    cases = [
+        ("published", [], "luminance", [luminance(rgb)]),
+        ("tang", [], "luminance", [luminance(rgb)]),
+        ("vifb", [], "channels", channels),
+        ("vifb", ["--luminance"], "luminance", [luminance(rgb)]),
+    ]
+    for convention, more, computed_on, planes in cases:
+        assert main([*arguments, "--convention", convention, *more]) == 0
+        record = json.loads(capsys.readouterr().out)
+        expected = [evaluate(x, sources, convention=convention)["PSNR"] for x in planes]
+        assert record["computed_on"] == computed_on
+        assert record["PSNR"] == pytest.approx(sum(expected) / len(planes), abs=1e-12)
 
 
 def test_other_bad_input_is_refused(pair, tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_table(files, capsys):
     paths, fused, sources = files
     assert main(["evaluate", *paths]) == 0
     out = capsys.readouterr().out
-    assert f"{metrics.q_abf(fused, sources):.5f}" in out
+    assert f"{metrics.q_abf_kumar(fused, sources):.5f}" in out
     assert "convention: published" in out
     assert "lower is better" in out
 

@@ -224,7 +224,15 @@ def test_the_committed_study_is_complete(committed):
     assert committed.provenance["weights"]["trained"]
     assert len(committed.provenance["weights"]["sha256"]) == 64
     for (pair, name), row in committed.rows.items():
-        always = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf", "SSIM_a", "EN", "shift")
+        always = (
+            "psnr_mean",
+            "N_abf",
+            "N_abf_exact",
+            "Q_abf_kumar",
+            "SSIM_a",
+            "EN",
+            "shift",
+        )
         assert not any(math.isnan(row[column]) for column in always), (pair, name)
         assert math.isnan(row["FMI_w"]) != VARIANTS[name].fmi
         assert math.isnan(row["target"]) == pair.startswith("tno")

@@ -169,7 +169,7 @@ def test_what_metrics_share_is_computed_once(monkeypatch):
         return strength_angle(image, convention)
 
     monkeypatch.setattr(_gradient, "_strength_angle", counted)
-    names = ["Q_abf", "L_abf", "N_abf"]
+    names = ["Q_abf_kumar", "L_abf", "N_abf"]
     values = metrics.evaluate(IMAGE, [IMAGE, OTHER], metrics=names)
     assert sum(values.values()) == pytest.approx(1, abs=1e-12)
     assert len(called) == 3  # one for each image

@@ -209,7 +209,7 @@ def edges(levels):
 
 
 def edge_preservation(fused, sources, *, integers=False, strong=2.0):
-    """Q_abf, L_abf, N_abf. With ``integers``, images are 8-bit levels."""
+    """Q_abf_kumar, L_abf, N_abf. With ``integers``, images are 8-bit levels."""
     scale = 8 * 255 if integers else 1
     vertical = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
     divisor = 1 if integers else 8

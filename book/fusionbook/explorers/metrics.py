@@ -22,7 +22,7 @@ __all__ = ["SHOWN", "MetricsExplorer", "metrics_explorer"]
 
 #: Metrics in the read-out: the paper's four, then usual ones that are quick.
 SHOWN = (
-    "FMI_dct", "FMI_w", "SSIM_a", "N_abf", "Q_abf", "L_abf", "VIFF",
+    "FMI_dct", "FMI_w", "SSIM_a", "N_abf", "Q_abf_kumar", "L_abf", "VIFF",
     "MI", "EN", "SD", "SF", "AG", "CC", "SCD", "PSNR",
 )  # fmt: skip
 
