@@ -7,7 +7,6 @@ there, and moved by the caller. What a killed process left is deleted by the nex
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .errors import InputError, reason
+from .images.io import file_digest
 
 __all__ = ["download", "has_hash", "host", "pip_download", "temporary_folder"]
 
@@ -100,11 +100,7 @@ def _locked_and_swept(folder: Path) -> Iterator[None]:
 def has_hash(path: Path, known_hash: str) -> bool:
     """Return whether a file has a checksum, ``sha256:...`` or ``md5:...``."""
     algorithm, _, expected = known_hash.rpartition(":")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(
-            file, lambda: hashlib.new(algorithm or "sha256", usedforsecurity=False)
-        )
-    return found.hexdigest() == expected
+    return file_digest(path, algorithm or "sha256") == expected
 
 
 def host(url: str) -> str:

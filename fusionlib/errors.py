@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "one_line", "reason"]
+__all__ = ["InputError", "describe", "one_line", "reason"]
 
 #: Longest message that is kept whole.
 _LONGEST = 2000
@@ -52,3 +52,9 @@ class InputError(ValueError):
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 4 :]}"
         super().__init__(text)
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception on one line; before the message, its name if not ours."""
+    text = one_line(" ".join(str(error).split()))[:_LONGEST]
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
 import stat
 import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,10 +37,12 @@ __all__ = [
     "check_file",
     "check_folder",
     "check_output",
+    "file_digest",
     "is_file",
     "look_at",
     "read_image",
     "read_pixels",
+    "remove_unfinished",
     "to_uint8",
     "write_image",
 ]
@@ -477,6 +482,40 @@ def _new_file(target: Path) -> Path:
         else:
             break
     return target.with_name(name)
+
+
+def remove_unfinished(targets: Iterable[Path]) -> None:
+    """Remove what :func:`atomic_path` left where a process was killed while it wrote.
+
+    Parameters
+    ----------
+    targets : iterable of pathlib.Path
+        The files that were to be written. Nobody may be writing them now: hold a lock.
+    """
+    folders: dict[Path, set[tuple[str, str]]] = defaultdict(set)
+    for path in targets:
+        folders[path.parent] |= {(path.stem, path.suffix), ("", path.suffix)}
+    for folder, names in folders.items():
+        for path in folder.glob(".*"):
+            left = re.fullmatch(r"\.(.*)-\w{8}", path.stem, re.DOTALL)
+            if left and (left[1], path.suffix) in names:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def file_digest(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """Return the checksum of a file in hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(
+            file, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        )
+    return found.hexdigest()
 
 
 def append_line(path: str | os.PathLike[str], line: bytes) -> None:
