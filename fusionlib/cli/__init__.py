@@ -28,6 +28,7 @@ COMMANDS = (
     "fuse",
     "batch",
     "evaluate",
+    "compare",
     "methods",
     "reproduce",
     "study",

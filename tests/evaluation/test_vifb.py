@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -9,6 +11,8 @@ import pytest
 from PIL import Image
 
 from fusionlib import FusionConfig, load_pair
+from fusionlib.evaluation.compare import Plan
+from fusionlib.evaluation.pools import Processes
 from fusionlib.fusion import fuse_image, load_model
 from fusionlib.images.colour import fuse_colours
 from fusionlib.images.io import to_uint8
@@ -33,7 +37,7 @@ def vifb(reference_folder):
 
 @pytest.fixture(scope="module")
 def distances(vifb, oxford):
-    """PSNR from the stored image of DLF, of our image and of the mean of the sources."""
+    """PSNR from the stored image of DLF: our image, and the mean of the sources."""
     model, known = load_model(oxford), {}
     config = FusionConfig.preset("released", colour="channels")
 
@@ -70,3 +74,41 @@ def test_over_all_eleven_pairs(distances):
     ours, mean = np.mean([distances(name) for name in SMALL + LARGE], axis=0)
     assert ours >= 47
     assert mean == pytest.approx(38.0, abs=0.1)
+
+
+#: The eight methods whose fused images we have.
+METHODS = ("CBF", "CNN", "DLF", "GFF", "LatLRR", "NSCT_SR", "TIF", "VSMWLS")
+
+
+def stored_values(vifb, pairs):
+    """Return VIFB's values, shape (methods, pairs, metrics), and the metrics' names."""
+    with open(vifb / "values_odd.csv", newline="") as file:
+        rows = {(row["pair"], row["method"]): row for row in csv.DictReader(file)}
+    theirs = list(next(iter(rows.values())))[2:]
+    ours = {"Qabf": "Q_abf", "Qcb": "Q_CB", "Qcv": "Q_CV"}
+    values = [[[float(rows[pair, method][name]) for name in theirs]
+               for pair in pairs] for method in METHODS]  # fmt: skip
+    return np.array(values), tuple(ours.get(name, name) for name in theirs)
+
+
+@pytest.mark.more
+def test_compare_ranks_as_vifb_does(vifb, tmp_path):
+    """Means over eleven pairs, unless stored ones are within 0.1% of each other."""
+    pairs = sorted(SMALL + LARGE)
+    stored, metrics = stored_values(vifb, pairs)
+    plan = Plan.of(
+        [f"vifb:{name}" for name in pairs],
+        fused={name: f"{vifb}/fused/*_{name}.jpg" for name in METHODS},
+        metrics=metrics,
+        convention="vifb",
+    )
+    found = plan.run(tmp_path, Processes(2))
+    assert found.metrics == metrics
+    np.testing.assert_allclose(found.means, stored.mean(axis=1), rtol=1e-3)
+    expected = dataclasses.replace(found, values=stored)
+    for j, name in enumerate(metrics):
+        order = np.argsort(expected.ranks[:, j])
+        means = expected.means[order, j]
+        for one, other, a, b in zip(order, order[1:], means, means[1:], strict=False):
+            if abs(a - b) >= 1e-3 * abs(a):
+                assert found.ranks[one, j] < found.ranks[other, j], name
