@@ -45,7 +45,8 @@ test-unit: setup
 test-book: setup
 	@$(call use,$(TEST_WEIGHTS)); $(build_book) && $(BIN)/python -m pytest tests/book
 
-test-more: setup ## notebooks by nbval: trained, random, and the weights of this machine
+test-more: setup ## long tests; notebooks by nbval: trained, random, and this machine's weights
+	$(BIN)/python -m pytest tests -m more
 	@$(call use,$(TEST_WEIGHTS)); $(NBVAL)
 	FUSIONLIB_WEIGHTS=seeded FUSIONLIB_DATA=none FUSIONLIB_REFERENCE= $(NBVAL)
 	@[ -z "$$FUSIONLIB_WEIGHTS" ] || $(NBVAL)

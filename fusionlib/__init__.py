@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data import list_pairs as list_pairs
     from .data import load_pair as load_pair
     from .errors import InputError as InputError
+    from .evaluation.compare import compare as compare
     from .fusion import FusionResult as FusionResult
     from .fusion import fuse as fuse
     from .images.io import read_image as read_image
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # Names are imported when they are first used, so that `import fusionlib` is quick.
 _HOMES = {
+    "compare": "evaluation.compare",
     "FusionConfig": "config",
     "FusionResult": "fusion",
     "InputError": "errors",

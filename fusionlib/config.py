@@ -10,6 +10,7 @@ import numpy as np
 
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
+from .images.colour import COLOUR
 from .images.validation import (
     check_choice,
     check_positive,
@@ -64,6 +65,8 @@ class FusionConfig:
     precision : {"fp32", "bf16"}
         Arithmetic of the network: float32, or bfloat16 if that is asked for. The
         rest of the method is float64.
+    colour : {"luminance", "channels"}
+        How colour is fused, see :mod:`fusionlib.images.colour`.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class FusionConfig:
     upsampling: str = "nearest"
     selection: str = "max"
     precision: str = "fp32"
+    colour: str = "luminance"
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -103,6 +107,7 @@ class FusionConfig:
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))
         check_choice(self.selection, "selection", ("max", "absmax"))
         check_choice(self.precision, "precision", PRECISIONS)
+        check_choice(self.colour, "colour", COLOUR)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> FusionConfig:
@@ -128,12 +133,10 @@ class FusionConfig:
     def preset_name(self) -> str:
         """Name of the preset with the same method, or ``custom``.
 
-        The arithmetic of the network is not part of the method.
+        The arithmetic of the network and colour are not part of the method.
         """
-        for name in PRESETS:
-            if self == self.preset(name, precision=self.precision):
-                return name
-        return "custom"
+        method = self.replace(precision="fp32", colour="luminance")
+        return next((n for n in PRESETS if method == self.preset(n)), "custom")
 
     def replace(self, **changes: Any) -> FusionConfig:
         """Return a copy with some fields changed.

@@ -1,13 +1,20 @@
-"""Image pairs: synthetic scenes, and the 21 real pairs of the paper.
+"""Image pairs: synthetic scenes, the 21 real pairs of the paper, and those of VIFB.
 
 The synthetic scenes are part of the package. They were painted once in both bands, so
 that registration is exact, and then seen by a plausible sensor of each band. The real
 pairs are downloaded on request only (``fusionlib data fetch``), or found in the folder
-that the environment variable ``FUSIONLIB_DATA`` names.
+that the environment variable ``FUSIONLIB_DATA`` names. VIFB [1]_ is a benchmark of 21
+other pairs, whose visible images are in colour; they lie in its subfolder ``vifb``.
+
+References
+----------
+.. [1] X. Zhang, P. Ye, G. Xiao, "VIFB: A Visible and Infrared Image Fusion Benchmark",
+   CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import os
@@ -15,13 +22,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from .errors import InputError
+from .images.colour import luminance
 from .images.io import check_file, is_file, read_image
 from .images.validation import Image, as_whole_number, check_same_shape
 
@@ -36,10 +44,16 @@ __all__ = [
     "registry",
     "scenes",
     "verify",
+    "vifb_dir",
+    "vifb_pairs",
+    "vifb_registry",
 ]
 
 #: Numbers of the real pairs.
 NUMBERS = tuple(range(1, 22))
+
+#: What names of pairs of VIFB start with; alone, it stands for all of them.
+VIFB = "vifb"
 
 #: Bytes that a file of a real pair may have: more than 768x576 pixels ever take.
 LARGEST_FILE = 2**20
@@ -52,11 +66,11 @@ class Pair:
     Attributes
     ----------
     name : str
-        ``tno1`` .. ``tno21``, or the name of a synthetic scene.
+        ``tno1`` .. ``tno21``, ``vifb:carLight``, or the name of a synthetic scene.
     title : str
         One line for captions.
     infrared, visible : numpy.ndarray, shape (H, W), float64
-        The images in [0, 1].
+        The images in [0, 1]; the visible ones of VIFB have the shape (H, W, 3).
     real : bool
         Whether sensors recorded it; a synthetic scene is rendered.
     target_mask, texture_mask : numpy.ndarray of bool or None
@@ -108,6 +122,11 @@ def registry() -> dict[str, Any]:
     return json.loads(_text("tno_registry.json"))
 
 
+def vifb_registry() -> dict[str, Any]:
+    """Return names, checksums, source and licence note of the pairs of VIFB."""
+    return json.loads(_text("vifb_registry.json"))
+
+
 def scenes() -> dict[str, Any]:
     """Return titles, descriptions and checksums of the synthetic scenes, by name."""
     return json.loads(_text("scenes", "scenes.json"))
@@ -124,6 +143,110 @@ def data_dir() -> Path:
     import pooch
 
     return Path(pooch.os_cache("fusionlib")) / "tno"
+
+
+def vifb_dir() -> Path:
+    """Return the folder of VIFB, with the subfolders ``IR`` and ``VI``.
+
+    ``vifb`` in the folder ``FUSIONLIB_DATA`` if that is set, else in the cache folder
+    of the platform. If it is not there, ``vifb/input`` in ``FUSIONLIB_REFERENCE``.
+    """
+    named = os.environ.get("FUSIONLIB_DATA")
+    folder = (Path(named) if named else data_dir().parent) / "vifb"
+    reference = os.environ.get("FUSIONLIB_REFERENCE")
+    if reference and not folder.is_dir():
+        stored = Path(reference) / "vifb" / "input"
+        folder = stored if stored.is_dir() else folder
+    return folder
+
+
+def _vifb_names() -> list[str]:
+    """Return the names of the pairs of VIFB, without ``vifb:``."""
+    return list(dict.fromkeys(Path(file).stem for file in vifb_registry()["files"]))
+
+
+def vifb_pairs() -> list[str]:
+    """Return the names of the pairs of VIFB that are on this machine.
+
+    Raises
+    ------
+    InputError
+        If the system does not let us look into the folder.
+    """
+    return [
+        f"{VIFB}:{name}"
+        for name in _vifb_names()
+        if all(is_file(f.path, _argument()) for f in _vifb_files(name))
+    ]
+
+
+class _File(NamedTuple):
+    """A file that can be downloaded; ``folder`` is that of its set."""
+
+    name: str
+    path: Path
+    folder: Path
+    sha256: str
+    url: str
+
+
+def _vifb_files(name: str) -> list[_File]:
+    """Return the infrared and the visible file of a pair."""
+    known, folder, files = vifb_registry(), vifb_dir(), []
+    for file in (f"IR/{name}.jpg", f"VI/{name}.jpg"):
+        original = known["renamed"].get(file, file)
+        copied = folder / original  # as a clone of the repository has it
+        path = copied if is_file(copied, _argument()) else folder / file
+        url, digest = known["base_url"] + original, known["files"][file]
+        files.append(_File(f"vifb/{file}", path, folder, digest, url))
+    return files
+
+
+def _tno_files(number: int) -> list[_File]:
+    known, folder = registry(), data_dir()
+    digests, base = known["files"], known["base_url"]
+    return [
+        _File(file, folder / file, folder, digests[file], base + file)
+        for file in _files(number)
+    ]
+
+
+def _all_files(pairs: Iterable[int | str]) -> list[_File]:
+    """Return the files of pairs by number, ``vifb:NAME``, or ``vifb`` for all."""
+    files = []
+    for pair in pairs:
+        if not isinstance(pair, str):
+            files += _tno_files(pair)
+        elif pair.strip().lower() == VIFB:
+            files += [file for name in _vifb_names() for file in _vifb_files(name)]
+        else:
+            files += _vifb_files(find_vifb(pair))
+    return files
+
+
+def find_vifb(pair: str) -> str:
+    """Return the name of a pair of VIFB as VIFB writes it, without ``vifb:``.
+
+    Parameters
+    ----------
+    pair : str
+        ``vifb:carLight``; capital letters and spaces around it do not matter.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message has similar names.
+    """
+    text = pair.strip().lower().removeprefix(VIFB).removeprefix(":").strip()
+    known = {name.lower(): name for name in _vifb_names()}
+    if text not in known:
+        close = [known[word] for word in difflib.get_close_matches(text, known)]
+        hint = "did you mean" if close else "there are"
+        names = ", ".join(close or known.values())
+        raise InputError(
+            f"pair must be one of the 21 of VIFB, got {pair!r}; {hint} {names}"
+        )
+    return known[text]
 
 
 def _files(number: int) -> tuple[str, str]:
@@ -148,12 +271,21 @@ def real_pairs() -> list[int]:
 
 
 def list_pairs() -> list[PairInfo]:
-    """Return all pairs: synthetic scenes first, then the real ones."""
+    """Return all pairs: synthetic scenes first, then the real ones.
+
+    Those of VIFB only where they are on this machine.
+    """
     present = set(real_pairs())
     synthetic = [PairInfo(n, s["title"], False, True) for n, s in scenes().items()]
-    return synthetic + [
-        PairInfo(f"tno{n}", f"TNO pair {n}", True, n in present) for n in NUMBERS
+    return [
+        *synthetic,
+        *(PairInfo(f"tno{n}", f"TNO pair {n}", True, n in present) for n in NUMBERS),
+        *(PairInfo(name, _vifb_title(name), True, True) for name in vifb_pairs()),
     ]
+
+
+def _vifb_title(name: str) -> str:
+    return f"VIFB pair {name.partition(':')[2]}"
 
 
 def load_pair(name: str | int) -> Pair:
@@ -163,8 +295,8 @@ def load_pair(name: str | int) -> Pair:
     ----------
     name : str or int
         Name of a synthetic scene (``"street"``), or a real pair as a number
-        (``1`` .. ``21``) or name (``"tno1"``); capital letters and spaces around it
-        do not matter.
+        (``1`` .. ``21``) or name (``"tno1"``, ``"vifb:carLight"``); capital letters and
+        spaces around it do not matter.
 
     Returns
     -------
@@ -177,14 +309,16 @@ def load_pair(name: str | int) -> Pair:
         If there is no such pair, or a real one has not been fetched or is damaged.
     """
     text = str(name).strip().lower()
+    if text.startswith(VIFB):
+        return _load_vifb(find_vifb(text))
     number = as_whole_number(text.removeprefix("tno"))
     if number in NUMBERS:
         return _load_real(number)
     names = list(scenes())
     if text not in names:
         raise InputError(
-            f"pair must be a scene ({', '.join(names)}) or a number from 1 to "
-            f"{NUMBERS[-1]}, got {name!r}"
+            f"pair must be a scene ({', '.join(names)}), a number from 1 to "
+            f"{NUMBERS[-1]}, or one of VIFB as vifb:carLight, got {name!r}"
         )
     return _load_scene(text)
 
@@ -225,13 +359,28 @@ def _load_real(number: int) -> Pair:
     return Pair(f"tno{number}", f"TNO pair {number}", infrared, visible, True)
 
 
-def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
+def _load_vifb(name: str) -> Pair:
+    files = _vifb_files(name)
+    if not all(is_file(file.path, _argument()) for file in files):
+        raise InputError(
+            f"pair vifb:{name} is not in {files[0].folder}; get it with "
+            f"'fusionlib data fetch vifb:{name}'"
+        )
+    images = [read_image(file.path, file.name, colour=True) for file in files]
+    check_same_shape(images, [file.name for file in files])
+    # Most infrared files hold grey in three equal channels.
+    grey, name = luminance(images[0]), f"{VIFB}:{name}"
+    return Pair(name, _vifb_title(name), grey, images[1], True)
+
+
+def verify(pairs: Iterable[int | str] = NUMBERS) -> dict[str, str]:
     """Compare files with their checksums.
 
     Parameters
     ----------
-    numbers : iterable of int, optional
-        Which pairs; all by default.
+    pairs : iterable of int or str, optional
+        Which pairs: numbers, ``"vifb:carLight"``, or ``"vifb"`` for all of VIFB. By
+        default the 21 of the paper.
 
     Returns
     -------
@@ -245,20 +394,19 @@ def verify(numbers: Iterable[int] = NUMBERS) -> dict[str, str]:
     """
     from ._download import has_hash
 
-    known, folder = registry()["files"], data_dir()
     result = {}
-    for file in (file for number in numbers for file in _files(number)):
-        path = folder / file
-        if not is_file(path, _argument()):
-            result[file] = "missing"
+    for file in _all_files(pairs):
+        if not is_file(file.path, _argument()):
+            result[file.name] = "missing"
         else:
-            check_file(path, _argument())
-            result[file] = "ok" if has_hash(path, known[file]) else "changed"
+            check_file(file.path, _argument())
+            is_same = has_hash(file.path, file.sha256)
+            result[file.name] = "ok" if is_same else "changed"
     return result
 
 
-def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
-    """Download real pairs into :func:`data_dir`.
+def fetch(pairs: Iterable[int | str] = NUMBERS, *, progress: bool = False) -> Path:
+    """Download pairs into :func:`data_dir`, those of VIFB into :func:`vifb_dir`.
 
     Files that are there and match their checksum are not downloaded again, so an
     interrupted call is continued by calling again; a file appears under its name
@@ -266,15 +414,15 @@ def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
 
     Parameters
     ----------
-    numbers : iterable of int, optional
-        Which pairs; all by default.
+    pairs : iterable of int or str, optional
+        Which pairs, as :func:`verify` takes them.
     progress : bool, optional
         Show a progress bar on stderr.
 
     Returns
     -------
     pathlib.Path
-        The folder.
+        The folder; of pairs of both kinds, that of the last one.
 
     Raises
     ------
@@ -285,20 +433,17 @@ def fetch(numbers: Iterable[int] = NUMBERS, *, progress: bool = False) -> Path:
 
     from ._download import download, temporary_folder
 
-    folder, known = data_dir(), registry()
-    wanted = [f for f, state in verify(numbers).items() if state != "ok"]
-    if not wanted:
-        return folder
+    pairs = list(pairs)
+    files, states = _all_files(pairs), verify(pairs)
+    wanted = [file for file in files if states[file.name] != "ok"]
     try:
-        with temporary_folder(folder) as temporary:
-            for file in tqdm(wanted, unit="file", desc="pairs", disable=not progress):
-                download(
-                    known["base_url"] + file,
-                    temporary / file,
-                    known_hash=f"sha256:{known['files'][file]}",
-                    size=LARGEST_FILE,
-                )
-                os.replace(temporary / file, folder / file)
+        for file in tqdm(wanted, unit="file", desc="pairs", disable=not progress):
+            with temporary_folder(file.folder) as temporary:
+                partial = temporary / file.path.name
+                known_hash = f"sha256:{file.sha256}"
+                download(file.url, partial, known_hash=known_hash, size=LARGEST_FILE)
+                file.path.parent.mkdir(exist_ok=True)
+                os.replace(partial, file.path)
     except InputError as error:
         raise InputError(f"data: fetching failed: {error}") from None
-    return folder
+    return files[-1].folder if files else data_dir()

@@ -16,7 +16,7 @@ from .activity import block_average
 from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
-from .images.colour import compose, split_sources
+from .images.colour import by_channel, compose, luminance, split_sources
 from .images.validation import Image, as_sources, check_choice
 from .vgg.layers import layer
 from .vgg.memory import plan_band
@@ -54,7 +54,7 @@ class FusionResult:
     ----------
     I, I_b, I_d : numpy.ndarray, shape (K, H, W)
         Sources, base parts of equation (1), detail contents of equation (2). Of a
-        colour source, I is the luminance.
+        colour source, I is the luminance; fused by channel, all arrays get a last axis.
     F_b : numpy.ndarray, shape (H, W)
         Fused base part, equation (3).
     C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
@@ -105,12 +105,8 @@ class FusionResult:
 
     @property
     def luminance(self) -> Image:
-        """F clipped to [0, 1], shape (H, W), for metrics."""
-        return np.clip(self.F, 0, 1)
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.F.shape[0], self.F.shape[1]
+        """F clipped to [0, 1], or the luminance of that, shape (H, W), for metrics."""
+        return luminance(np.clip(self.F, 0, 1))
 
     @property
     def W_hat(self) -> dict[str, Image]:
@@ -121,9 +117,11 @@ class FusionResult:
         """Return the final weight maps of one layer, shape (K, H, W)."""
         if name not in self.W:
             raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
-        return upsample(
-            self.W[name], layer(name).stride, self._shape, self.config.upsampling
-        )
+        W, stride = np.moveaxis(self.W[name], (1, 2), (-2, -1)), layer(name).stride
+        planes = W.reshape(-1, *W.shape[-2:])  # of sources, and of channels if fused so
+        shape = self.F.shape[0], self.F.shape[1]
+        grown = upsample(planes, stride, shape, self.config.upsampling)
+        return np.moveaxis(grown.reshape(W.shape[:-2] + shape), (-2, -1), (1, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,6 +305,7 @@ def reconstruct(base: Image, detail: Image) -> Image:
     return base + detail
 
 
+@by_channel
 def fuse(
     sources: Sequence[Any],
     *,
@@ -323,7 +322,7 @@ def fuse(
     sources : sequence of K >= 2 array_like, shape (H, W)
         The sources I_1 .. I_K; see :func:`fusionlib.images.validation.as_image`. One of
         them may be in colour, of shape (H, W, 3): its luminance is fused and its
-        chroma kept, see :mod:`fusionlib.images.colour`.
+        chroma kept; or all, if ``config.colour`` is "channels".
     config : FusionConfig, optional
         Parameters of the method; the paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
@@ -393,6 +392,7 @@ def fuse(
     )  # fmt: skip
 
 
+@by_channel
 def fuse_image(
     sources: Sequence[Any],
     *,

@@ -1,13 +1,16 @@
 """Pairs: scenes that are always there, and real ones that are fetched and checked."""
 
+import hashlib
 import shutil
 
 import pytest
 from PIL import Image
 
 from fusionlib import data
+from fusionlib.cli import main
 from fusionlib.data import list_pairs, load_pair, registry, scenes, verify
 from fusionlib.errors import InputError
+from fusionlib.images.io import read_image
 
 from .support.odd_files import GREY
 
@@ -63,6 +66,57 @@ def test_registry_and_scenes_are_not_shared():
     assert len(scenes()) == 5
 
 
+def test_the_registry_of_vifb_lists_its_42_files():
+    files = data.vifb_registry()["files"]
+    names = [file.removeprefix("IR/") for file in files if file.startswith("IR/")]
+    assert len(names) == 21
+    assert set(files) == {f"{band}/{name}" for band in ("IR", "VI") for name in names}
+    assert all(len(digest) == 64 for digest in files.values())
+
+
+def test_vifb_matches_its_checksums(reference_folder, monkeypatch):
+    monkeypatch.setenv("FUSIONLIB_DATA", str(reference_folder / "lrr"))  # no VIFB there
+    assert set(verify(["vifb"]).values()) == {"ok"}
+    assert len(verify(["vifb"])) == 42
+    both = ["vifb/IR/carLight.jpg", "vifb/VI/carLight.jpg"]
+    assert list(verify([" VIFB:carlight "])) == both
+    names = [info.name for info in list_pairs() if info.name.startswith("vifb")]
+    assert names == data.vifb_pairs()
+    assert len(names) == 21
+    pair = load_pair("VIFB:carlight")
+    assert pair.name == "vifb:carLight"
+    assert pair.infrared.shape == (460, 630)
+    assert pair.visible.shape == (460, 630, 3)
+    stored = read_image(reference_folder / "vifb/input/IR/carLight.jpg", colour=True)
+    assert (pair.infrared == stored[..., 1]).all()
+
+
+def test_a_clone_of_vifb_is_read_as_it_is(clean_home, tmp_path, monkeypatch):
+    """One file has a name of its own there."""
+    for name in ("IR/peopleShadow.jpg", "VI/peopleshadow.jpg"):
+        path = tmp_path / "vifb" / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(GREY).convert("RGB").save(path)
+    monkeypatch.setenv("FUSIONLIB_DATA", str(tmp_path))
+    assert data.vifb_pairs() == ["vifb:peopleshadow"]
+    assert load_pair("vifb:peopleshadow").infrared.shape == GREY.shape
+    assert set(verify(["vifb:peopleshadow"]).values()) == {"changed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vifb:carlite", "did you mean .*carLight"),
+        ("vifb:zzz", "there are carLight, carShadow,"),
+        ("vifb", "there are carLight"),
+        ("vifb:kettle", "fusionlib data fetch vifb:kettle"),
+    ],
+)
+def test_pairs_of_vifb_that_cannot_be_loaded(clean_home, name, message):
+    with pytest.raises(InputError, match=message):
+        load_pair(name)
+
+
 @pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
 def test_unknown_pairs_are_refused(name):
     with pytest.raises(InputError, match="pair must be a scene"):
@@ -107,3 +161,28 @@ def test_fetch_recovers_and_checks(clean_home, monkeypatch, tmp_path):
         assert names == ["IR1.png", "VIS1.png"]
     finally:
         server.shutdown()
+
+
+def test_vifb_is_fetched_file_by_file(clean_home, local_server, monkeypatch, capsys):
+    known, served = data.vifb_registry(), {}
+    for file in ("IR/peopleshadow.jpg", "VI/peopleshadow.jpg"):
+        served[known["renamed"].get(file, file)] = file.encode()
+        known["files"][file] = hashlib.sha256(file.encode()).hexdigest()
+    known["base_url"] = local_server.url
+    local_server.files = served
+    monkeypatch.setattr(data, "vifb_registry", lambda: known)
+    assert main(["data", "fetch", "vifb:PeopleShadow"]) == 0
+    out = capsys.readouterr().out
+    assert str(data.vifb_dir()) in out
+    assert "states no licence" in out
+    assert main(["data", "verify", "vifb:peopleshadow"]) == 0
+    assert main(["data", "verify", "vifb"]) == 1
+    # The next call asks only for what is missing.
+    (data.vifb_dir() / "VI" / "peopleshadow.jpg").unlink()
+    del served["IR/peopleShadow.jpg"]
+    assert main(["data", "fetch", "vifb:peopleshadow"]) == 0
+    capsys.readouterr()
+    assert main(["data", "fetch", "vifb:kettle"]) == 2
+    assert "fetching failed: 127.0.0.1 answered 404" in capsys.readouterr().err
+    assert main(["data", "fetch", "vifb:kettel"]) == 2
+    assert "did you mean kettle" in capsys.readouterr().err

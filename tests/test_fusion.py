@@ -234,6 +234,7 @@ def test_weights_of_the_base_may_be_any_sequence_of_numbers():
 
 
 GOOD = np.full((8, 9), 0.5)
+COLOUR = np.dstack([GOOD, GOOD / 2, GOOD])
 
 
 @pytest.mark.parametrize("function", [fuse, fuse_image])
@@ -294,7 +295,7 @@ class Stubborn:
         ([GOOD, np.full((8, 9), np.inf)], r"sources\[1\] must be finite"),
         ([GOOD, np.zeros((0, 9))], r"sources\[1\] is empty"),
         ([GOOD, np.zeros((8, 9, 4))], "grey image.*convert colour"),
-        ([np.zeros((8, 9, 3))] * 2, r"at most one colour.*sources\[0\] and sources"),
+        ([COLOUR] * 2, r"at most one colour.*sources\[0\] and sources"),
         ([GOOD, np.full((8, 9, 3), 2.0)], r"sources\[1\] must lie in \[0, 1\]"),
         ([GOOD, np.zeros((8, 8, 3))], "must have the same size"),
         ([GOOD, np.zeros(9)], "2-D grey image"),

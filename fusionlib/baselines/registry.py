@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._registry import as_table, complete, convention_parameter, insert
+from ..images.colour import fuse_colours
 from ..images.validation import Image, check_choice
 from ._shared import prepare
 
@@ -67,6 +68,34 @@ class Method:
     pair_only: bool = False
     smallest: int = 1
     tolerance: float = 1e-12
+
+    def __call__(
+        self, sources: Any, *, colour: str = "luminance", **parameters: Any
+    ) -> Image:
+        """Fuse, also in colour.
+
+        Parameters
+        ----------
+        sources : sequence of array_like, shape (H, W) or (H, W, 3)
+            The sources; in colour, see :func:`fusionlib.images.colour.fuse_colours`.
+        colour : {"luminance", "channels"}, optional
+            Fuse the luminance of a colour source, or each channel on its own.
+        **parameters
+            Of ``function``.
+
+        Returns
+        -------
+        numpy.ndarray, shape (H, W) or (H, W, 3)
+            The fused image, in [0, 1].
+
+        Raises
+        ------
+        InputError
+            As ``function``, or if ``colour`` is something else.
+        """
+        return fuse_colours(
+            lambda planes: self.function(planes, **parameters), sources, colour
+        )
 
     @property
     def takes_dictionary(self) -> bool:

@@ -30,6 +30,7 @@ COMMANDS = (
     "fuse",
     "batch",
     "evaluate",
+    "compare",
     "methods",
     "reproduce",
     "ablation",

@@ -24,7 +24,7 @@ DEFAULTS = {"preset": "paper", "device": "auto"}
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
     """Add the choice of a compared method and its parameters."""
-    group = parser.add_argument_group("compared methods (grey sources)")
+    group = parser.add_argument_group("compared methods")
     group.add_argument(
         "--method", metavar="NAME", help="fuse by one of `fusionlib methods` instead"
     )
@@ -70,8 +70,8 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
                 f"--method {arguments.method}"
             )
     from .._version import __version__
-    from ..images.io import read_image, write_image
-    from ..images.validation import check_same_shape
+    from ..evaluation.files import read_sources
+    from ..images.io import write_image
 
     parameters = dict(_parameter(text, method) for text in arguments.param)
     if arguments.dictionary is not None:
@@ -79,9 +79,9 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
             raise InputError(f"--dictionary: method {method.name} takes none")
         parameters["dictionary"] = arguments.dictionary
     paths = arguments.sources
-    images = [read_image(path, name) for path, name in zip(paths, names, strict=True)]
-    check_same_shape(images, [str(path) for path in paths])
-    write_image(arguments.output, method.function(images, **parameters))
+    colour = arguments.colour or "luminance"
+    images, grey = read_sources(paths, names, colour)
+    write_image(arguments.output, method(images, colour=colour, **parameters))
     if arguments.json:
         print_json(
             {
@@ -90,6 +90,8 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
                 "version": __version__,
                 "method": method.name,
                 "parameters": method.parameters | parameters,
+                "colour": colour,
+                "taken_as_grey": grey,
                 "seconds": {"total": round(time.perf_counter() - start, 6)},
             }
         )

@@ -17,12 +17,17 @@ def add_parser(subparsers: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list all pairs")
     listing.set_defaults(run=run_list)
-    numbers = {"metavar": "N", "nargs": "*", "help": "numbers of pairs (default: all)"}
+    pairs = {
+        "metavar": "PAIR",
+        "nargs": "*",
+        "help": "1 to 21 for a TNO pair, vifb for the benchmark VIFB, vifb:carLight "
+        "for a pair of it (default: all TNO pairs)",
+    }
     fetching = actions.add_parser("fetch", help="download the real pairs")
-    fetching.add_argument("numbers", **numbers)
+    fetching.add_argument("pairs", **pairs)
     fetching.set_defaults(run=run_fetch)
     verifying = actions.add_parser("verify", help="compare files with checksums")
-    verifying.add_argument("numbers", **numbers)
+    verifying.add_argument("pairs", **pairs)
     verifying.set_defaults(run=run_verify)
 
 
@@ -41,32 +46,43 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_fetch(arguments: argparse.Namespace) -> int:
     """Download pairs."""
-    from ..data import fetch, registry
+    from ..data import NUMBERS, fetch, registry, vifb_registry
 
-    folder = fetch(_numbers(arguments), progress=is_terminal())
-    print_text(f"{one_line(str(folder))}\n{registry()['licence']}")
+    asked = _pairs(arguments) or list(NUMBERS)
+    for kind, source in ((int, registry), (str, vifb_registry)):
+        pairs = [pair for pair in asked if isinstance(pair, kind)]
+        if pairs:
+            folder = fetch(pairs, progress=is_terminal())
+            print_text(f"{one_line(str(folder))}\n{source()['licence']}")
     return 0
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print each file's state; the status is 1 if one is not ok."""
-    from ..data import verify
+    from ..data import NUMBERS, verify
 
-    states = verify(_numbers(arguments))
+    states = verify(_pairs(arguments) or NUMBERS)
     print_text(table(("FILE", "STATE"), list(states.items())))
     return 0 if set(states.values()) == {"ok"} else 1
 
 
-def _numbers(arguments: argparse.Namespace) -> list[int]:
-    from ..data import NUMBERS
+def _pairs(arguments: argparse.Namespace) -> list[int | str]:
+    from ..data import NUMBERS, VIFB, find_vifb
     from ..images.validation import as_whole_number
 
-    numbers = []
-    for text in arguments.numbers:
-        number = as_whole_number(text.lower().removeprefix("tno"))
-        if number not in NUMBERS:
+    pairs: list[int | str] = []
+    for text in arguments.pairs:
+        name = text.strip().lower()
+        number = as_whole_number(name.removeprefix("tno"))
+        if number in NUMBERS:
+            pairs.append(number)
+        elif name == VIFB:
+            pairs.append(VIFB)
+        elif name.startswith(VIFB):
+            pairs.append(f"{VIFB}:{find_vifb(name)}")
+        else:
             raise InputError(
-                f"N must be a number from 1 to {NUMBERS[-1]}, got {text!r}"
+                f"PAIR must be a number from 1 to {NUMBERS[-1]}, vifb or "
+                f"vifb:NAME, got {text!r}"
             )
-        numbers.append(number)
-    return numbers or list(NUMBERS)
+    return pairs

@@ -51,6 +51,12 @@ def add_fusion_options(parser: argparse.ArgumentParser) -> None:
         help="factor on the detail content before the network",
     )
     group.add_argument(
+        "--colour",
+        metavar="luminance|channels",
+        help="of a colour source, fuse the luminance and keep the chroma (default), or "
+        "fuse red, green and blue each on its own",
+    )
+    group.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
     )
     group.add_argument(
@@ -74,7 +80,7 @@ def fusion_config(arguments: argparse.Namespace) -> Any:
     """Return the FusionConfig that the arguments describe."""
     from ..config import FusionConfig
 
-    names = ("layers", "lam", "radius", "input_scale", "precision")
+    names = ("layers", "lam", "radius", "input_scale", "precision", "colour")
     given = {name: getattr(arguments, name) for name in names}
     changes = {name: value for name, value in given.items() if value is not None}
     return FusionConfig.preset(arguments.preset, **changes)

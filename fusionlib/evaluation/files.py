@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from ..config import FusionConfig
 from ..errors import InputError
 from ..fusion import fuse_image
-from ..images.colour import split_sources
+from ..images.colour import COLOUR, check_one_colour, take_grey
 from ..images.io import check_writable, read_pixels, write_image
-from ..images.validation import check_same_shape
+from ..images.validation import check_choice, check_same_shape
 
 if TYPE_CHECKING:
     from ..fusion import Model
     from ..vgg.weights import VGGWeights
 
-__all__ = ["check_files", "fuse_files"]
+__all__ = ["check_files", "fuse_files", "read_sources"]
 
 
 def check_files(
@@ -51,6 +53,42 @@ def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> boo
         return False
 
 
+def read_sources(
+    paths: Sequence[str | os.PathLike[str]], names: Sequence[str], colour: str
+) -> tuple[list[NDArray[Any]], list[str]]:
+    """Read source images of one size.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The files, grey or in colour.
+    names : sequence of str
+        What to call them in messages.
+    colour : {"luminance", "channels"}
+        How colour will be fused; by luminance, one source may have it.
+
+    Returns
+    -------
+    images : list of numpy.ndarray, shape (H, W) or (H, W, 3)
+        8-bit or 16-bit values; floats for what was turned to grey.
+    grey : list of str
+        The files that hold grey in three channels and were taken as grey.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, sizes differ, or too many are in colour.
+    """
+    pairs = zip(paths, names, strict=True)
+    images = [read_pixels(path, name, colour=True) for path, name in pairs]
+    files = [str(path) for path in paths]
+    check_same_shape(images, files)
+    images, grey = take_grey(images, files)
+    if check_choice(colour, "colour", COLOUR) == "luminance":
+        check_one_colour(images, files)
+    return images, [files[k] for k in grey]
+
+
 def fuse_files(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
@@ -67,7 +105,7 @@ def fuse_files(
     ----------
     paths : sequence of K >= 2 path-like
         The sources: infrared, visible, and more if there are more; at most one in
-        colour.
+        colour, unless channels are fused each on its own.
     output : path-like
         The fused image; its ending chooses the format.
     config, weights, device, register
@@ -87,13 +125,8 @@ def fuse_files(
     """
     start = time.perf_counter()
     names = check_files(paths, output)
-    images = [
-        read_pixels(path, name, colour=True)
-        for path, name in zip(paths, names, strict=True)
-    ]
-    files = [str(path) for path in paths]
-    check_same_shape(images, files)
-    split_sources(images, files)  # names the files if too many are in colour
+    colour = "luminance" if config is None else config.colour
+    images, grey = read_sources(paths, names, colour)
     image, provenance = fuse_image(
         images,
         config=config,
@@ -105,4 +138,5 @@ def fuse_files(
     write_image(output, image)
     seconds = round(time.perf_counter() - start, 6)
     provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}
-    return {"inputs": files, "output": str(Path(output))} | provenance
+    files = {"inputs": [str(path) for path in paths], "output": str(Path(output))}
+    return files | provenance | {"taken_as_grey": grey}

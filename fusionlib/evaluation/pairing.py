@@ -14,14 +14,14 @@ import glob
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from ..images.io import is_file
 
-__all__ = ["FilePair", "find_pairs"]
+__all__ = ["FilePair", "find_named", "find_pairs"]
 
 _WILDCARDS = re.compile(r"(\*\*/|(?:[*?]|\[!?\]?[^]/]*\])+)")
 
@@ -85,6 +85,48 @@ def find_pairs(ir_glob: str, vis_glob: str) -> list[FilePair]:
             return _checked(attempt.pairs)
     best = max(attempts, key=lambda match: (len(match.pairs), len(match.several)))
     raise InputError(_complaint(best))
+
+
+def find_named(names: Sequence[str], pattern: str, title: str) -> dict[str, str]:
+    """Find the files that belong to pairs which have names already.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of pairs, as :func:`find_pairs` gives them.
+    pattern : str
+        Pattern of the files, or a folder, as for :func:`find_pairs`; for one pair
+        also the file itself.
+    title : str
+        What to call the files in messages.
+
+    Returns
+    -------
+    dict of str to str
+        The file of each pair that has one. Other files are left out.
+
+    Raises
+    ------
+    InputError
+        If the pattern matches no file, or it is not clear which file belongs to a
+        pair.
+    """
+    files = _expand(pattern, title)
+    if len(names) == 1 and list(files) == [os.path.normpath(pattern)]:
+        return {names[0]: pattern}
+    known = {name: (name,) for name in names}
+    attempts = [_match(_by_wildcards(known), _by_wildcards(files))]
+    loose = _by_words(known, files)
+    if loose is not None:
+        attempts.append(_match(*loose))
+    best = max(attempts, key=lambda match: (len(match.pairs), -len(match.several)))
+    if best.several:
+        pair, found = best.several[0]
+        raise InputError(
+            f"{title}: {_some(found)} could belong to {_some(pair)}; choose files by "
+            "a pattern, such as 'fused/*_mine.png'"
+        )
+    return {pair.ir: pair.vis for pair in best.pairs}
 
 
 def _expand(pattern: str, name: str) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
+from fusionlib import FusionConfig, fuse
 from fusionlib.baselines import METHODS, jsr
 from fusionlib.cli import main
 from fusionlib.images.io import read_image, to_uint8, write_image
@@ -30,6 +32,53 @@ def test_every_method_by_name(pair, tmp_path, name):
     assert main(["fuse", *pair, "-o", str(output), "--method", name]) == 0
     expected = to_uint8(METHODS[name].function([read_image(p) for p in pair]))
     assert_same_image(to_uint8(read_image(output)), expected)
+
+
+@pytest.fixture
+def camera(tmp_path):
+    """Files as VIFB has them: infrared as JPEG of three equal channels, and RGB."""
+    rng = np.random.default_rng(5)
+    infrared = np.dstack([rng.integers(0, 256, (18, 21), dtype=np.uint8)] * 3)
+    rgb = rng.integers(0, 256, (18, 21, 3), dtype=np.uint8)
+    paths = [str(tmp_path / name) for name in ("ir.jpg", "vis.png")]
+    for path, pixels in zip(paths, (infrared, rgb), strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("colour", ["luminance", "channels"])
+@pytest.mark.parametrize("name", [None, "laplacian", "mean", "convsr"])
+def test_colour_files(camera, tmp_path, capsys, name, colour):
+    output = tmp_path / "fused.png"
+    chosen = ["--method", name] if name else ["--weights", "seeded"]
+    command = ["fuse", *camera, "-o", str(output), *chosen]
+    assert main([*command, "--colour", colour, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert f"{camera[0]} holds grey in three channels and is" in captured.err
+    assert json.loads(captured.out)["taken_as_grey"] == [camera[0]]
+    infrared, rgb = (read_image(path, colour=True) for path in camera)
+    pair = [infrared[..., 0], rgb]
+    if name:
+        expected = METHODS[name](pair, colour=colour)
+    else:
+        config = FusionConfig(colour=colour)
+        expected = fuse(pair, config=config, weights="seeded").image
+    found = read_image(output, colour=True)
+    assert found.shape == (18, 21, 3)
+    assert_same_image(to_uint8(found), to_uint8(expected))
+
+
+def test_two_colour_files_only_by_channel(camera, tmp_path, capsys):
+    output = str(tmp_path / "fused.png")
+    command = ["fuse", camera[1], camera[1], "-o", output, "--method", "mean"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "at most one colour image" in error
+    assert camera[1] in error
+    assert main([*command, "--colour", "channels"]) == 0
+    assert main([*command, "--colour", "hsv"]) == 2
+    assert "colour must be one of luminance, channels" in capsys.readouterr().err
 
 
 def test_dictionary_parameters_and_json(pair, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Colour: an exact inverse, known values, and no fringes in a saturated scene."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fusionlib import FusionConfig, fuse
+from fusionlib.baselines import METHODS
 from fusionlib.errors import InputError
-from fusionlib.images.colour import compose, luminance, rgb_to_ycbcr, ycbcr_to_rgb
+from fusionlib.fusion import fuse_image
+from fusionlib.images.colour import (
+    compose,
+    fuse_colours,
+    luminance,
+    rgb_to_ycbcr,
+    take_grey,
+    ycbcr_to_rgb,
+)
 
 unit = st.floats(0, 1, width=32)
 
@@ -116,6 +127,12 @@ def test_clipping_each_channel_would_fringe(saturated, seeded):
     assert np.abs(found[1] * before[2] - found[2] * before[1]).max() > 1e-3
 
 
+def test_the_luminance_of_grey_is_that_grey():
+    """To the last bit: N_abf depends on it."""
+    grey = np.arange(256, dtype=np.uint8)[None]
+    assert (luminance(np.dstack([grey] * 3)) == grey / 255).all()
+
+
 def test_grey_in_three_planes_is_the_grey_result(seeded):
     rng = np.random.RandomState(3)
     a, b = rng.random_sample((2, 30, 41))
@@ -133,6 +150,122 @@ def test_eight_bit_colour_and_any_position(seeded):
     first = fuse([rgb, grey], weights=seeded)
     second = fuse(iter([grey, rgb / 255]), weights=seeded)
     assert np.abs(first.image - second.image).max() < 1e-6
+
+
+@pytest.fixture
+def camera():
+    """An infrared and a colour image of 8 bits."""
+    rng = np.random.RandomState(6)
+    infrared = rng.randint(0, 256, (30, 41)).astype(np.uint8)
+    return infrared, rng.randint(0, 256, (30, 41, 3)).astype(np.uint8)
+
+
+def test_grey_in_three_channels_is_taken_as_grey(camera, seeded):
+    infrared, rgb = camera
+    stored = np.dstack([infrared] * 3)
+    with pytest.warns(UserWarning, match=r"sources\[0\] holds grey in three channels"):
+        found = fuse([stored, rgb], weights=seeded)
+    expected = fuse([infrared, rgb], weights=seeded)
+    np.testing.assert_allclose(found.image, expected.image, atol=1e-6)
+    assert found.provenance["colour_source"] == 1
+    with pytest.warns(UserWarning, match="taken as grey"):
+        assert fuse([stored, infrared], weights=seeded).image.ndim == 2
+
+
+@pytest.mark.parametrize(
+    ("levels", "rows", "is_grey"),
+    [
+        ((0, 2, 4), 1, True),
+        ((0, 0, 5), 1, False),  # 5 in the mean
+        ((0, 16, 0), 4, True),  # 4 in the mean
+        ((17, 0, 0), 10, False),  # 17 at most
+    ],
+)
+@pytest.mark.parametrize("scale", [1, 255])
+def test_how_much_the_channels_of_grey_may_differ(camera, levels, rows, is_grey, scale):
+    nearly = np.dstack([camera[0][:28] // 2] * 3)
+    nearly[::rows] += np.array(levels, np.uint8)
+    if scale == 255:
+        nearly = nearly / 255
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (found, rgb), grey = take_grey([nearly, camera[1]])
+    assert rgb is camera[1]
+    assert grey == [0] * is_grey
+    assert len(caught) == is_grey
+    if is_grey:
+        np.testing.assert_allclose(found, luminance(nearly), atol=1e-12)
+    else:
+        assert found is nearly
+
+
+def test_two_grey_files_in_colour_formats(camera):
+    """The infrared one becomes grey, the visible one keeps what tint it has."""
+    stored = np.dstack([camera[0]] * 3)
+    with pytest.warns(UserWarning, match="taken as grey"):
+        items, grey = take_grey([stored, stored])
+    assert grey == [0]
+    assert [item.ndim for item in items] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["laplacian", "mean", "wls", "cbf"])
+def test_methods_by_luminance_and_by_channel(camera, name):
+    infrared, rgb = camera
+    method = METHODS[name]
+    by_luminance = method([infrared, rgb])
+    expected = method.function([infrared, luminance(rgb)])
+    np.testing.assert_allclose(luminance(by_luminance), expected, atol=1e-12)
+    by_channel = method([infrared, rgb], colour="channels")
+    for channel in range(3):
+        one = method.function([infrared, rgb[..., channel]])
+        np.testing.assert_allclose(by_channel[..., channel], one, atol=1e-9)
+    np.testing.assert_allclose(
+        method([infrared, rgb[..., 0]], colour="channels"),
+        method.function([infrared, rgb[..., 0]]),
+        atol=1e-9,
+    )
+    with pytest.raises(InputError, match="colour must be one of luminance, channels"):
+        method([infrared, rgb], colour="hsv")
+
+
+def test_channels_mix_with_the_same_channel_of_another_colour_source():
+    first, second = np.random.RandomState(7).random_sample((2, 5, 6, 3))
+    fused = fuse_colours(lambda pair: sum(pair) / 2, [first, second], "channels")
+    np.testing.assert_allclose(fused, (first + second) / 2, atol=1e-12)
+
+
+def test_every_intermediate_by_channel(camera, seeded):
+    infrared, rgb = camera
+    config = FusionConfig.preset("released", colour="channels")
+    result = fuse(iter([infrared, rgb]), config=config, weights=seeded)
+    assert result.config == config
+    assert result.provenance["preset"] == "released"
+    assert result.provenance["config"]["colour"] == "channels"
+    one = fuse(
+        [infrared, rgb[..., 1]], config=FusionConfig.preset("released"), weights=seeded
+    )
+    for name in ("I", "I_b", "F_b", "F_d", "winner", "F", "image"):
+        found, expected = getattr(result, name), getattr(one, name)
+        np.testing.assert_allclose(found[..., 1], expected, atol=1e-5, err_msg=name)
+    for name in ("C", "W", "F_d_i", "W_hat"):
+        found, expected = getattr(result, name), getattr(one, name)
+        for layer in found:
+            np.testing.assert_allclose(
+                found[layer][..., 1], expected[layer], rtol=1e-4, err_msg=name
+            )
+    np.testing.assert_allclose(result.luminance, luminance(result.image), atol=1e-12)
+    image, provenance = fuse_image([infrared, rgb], config=config, weights=seeded)
+    np.testing.assert_allclose(image, result.image, atol=1e-5)
+    assert provenance["seconds"].keys() >= {"decomposition", "features"}
+    with pytest.raises(InputError, match="register: not with colour='channels'"):
+        fuse([infrared, rgb], config=config, weights=seeded, register=True)
+
+
+def test_by_channel_grey_stays_grey(camera, seeded):
+    infrared, rgb = camera
+    config = FusionConfig(colour="channels")
+    grey = fuse([infrared, rgb[..., 0]], config=config, weights=seeded)
+    assert grey.image.shape == infrared.shape
 
 
 def test_metrics_refuse_colour_and_say_what_they_want(seeded):

@@ -1,0 +1,133 @@
+"""``fusionlib compare``: our methods and results of other programs, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from .._registry import CONVENTIONS
+from ..errors import InputError
+from .options import add_weights_option, is_terminal, print_note, print_text, table
+
+__all__ = ["add_parser"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="compare methods and folders of results on the same pairs",
+        usage="%(prog)s SOURCES ... --fused NAME=FOLDER ... [--methods a,b] -o DIR",
+        description="Compare fused images of any programs and methods of this one by "
+        "metrics. SOURCES are two patterns or folders, infrared and visible, paired "
+        "by name as in batch; or names of pairs, such as street, 7, vifb:carLight or "
+        "vifb. DIR gets the values of each pair; means, 95%% confidence intervals and "
+        "ranks as CSV, Markdown, LaTeX and HTML; a plot; the images of our methods. "
+        "The same command again does only what is missing.",
+    )
+    parser.add_argument("sources", metavar="SOURCES", nargs="+", help="see above")
+    parser.add_argument(
+        "--fused",
+        metavar="NAME=FOLDER",
+        action="append",
+        default=[],
+        help="results of a program: its name, and a folder or a pattern of images "
+        "named as the pairs; may be repeated",
+    )
+    parser.add_argument(
+        "--methods",
+        metavar="a,b",
+        default="",
+        help="methods to run: paper, released, and those of `fusionlib methods`",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
+    )
+    parser.add_argument(
+        "--common",
+        action="store_true",
+        help="leave out pairs for which a program has no image",
+    )
+    parser.add_argument("--metrics", metavar="a,b", help="names of metrics")
+    parser.add_argument(
+        "--convention",
+        metavar="|".join(CONVENTIONS),
+        default=next(iter(CONVENTIONS)),
+        help="convention of the metrics (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--colour",
+        metavar="luminance|channels",
+        default="luminance",
+        help="how our methods fuse colour (default: %(default)s)",
+    )
+    add_weights_option(parser)
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: work in this one)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, write the tables, and print them."""
+    from tqdm import tqdm
+
+    from ..evaluation.compare import Plan
+    from ..evaluation.pools import Processes
+
+    plan = Plan.of(
+        _pairs(arguments.sources),
+        methods=_split(arguments.methods) or (),
+        fused=dict(_named(text) for text in arguments.fused),
+        metrics=_split(arguments.metrics),
+        convention=arguments.convention,
+        colour=arguments.colour,
+        weights=arguments.weights,
+    )
+    if arguments.common:
+        asked = len(plan.sources)
+        plan = plan.without_missing()
+        if left := asked - len(plan.sources):
+            print_note(
+                f"fusionlib: {left} pairs left out, of which an image is missing"
+            )
+    pool = Processes(arguments.workers) if arguments.workers else None
+    total = len(plan.entries) * len(plan.sources)
+    with tqdm(total=total, unit="image", disable=not is_terminal()) as bar:
+        result = plan.run(arguments.output, pool, lambda *_: bar.update())
+    result.write(arguments.output)
+    folder = Path(arguments.output)
+    try:
+        result.plot(folder / "plot.png")
+    except InputError as error:
+        print_note(f"fusionlib: {error}")
+    print_text(table(("METHOD", *result.metrics, "MEAN RANK"), result.summary()))
+    print_text(f"{result.note}\n{folder}")
+    return 0
+
+
+def _split(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, folder = text.partition("=")
+    if not (name.strip() and equals and folder):
+        raise InputError(f"--fused must be NAME=FOLDER, got {text!r}")
+    return name.strip(), os.path.expanduser(folder)
+
+
+def _pairs(sources: list[str]) -> Any:
+    """Return names of pairs, or the pairs that two patterns or folders give."""
+    from ..evaluation.pairing import find_pairs
+
+    if not any(os.path.exists(text) or set("*?[/") & set(text) for text in sources):
+        return sources
+    if len(sources) != 2:
+        raise InputError(
+            "SOURCES must be two patterns, infrared and visible, or names of pairs, "
+            f"got {len(sources)} arguments; put each pattern in quotes"
+        )
+    return find_pairs(*sources)

@@ -1,0 +1,114 @@
+"""VIFB, a benchmark that others made: its images of this method, and its values."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusionlib import FusionConfig, load_pair
+from fusionlib.evaluation.compare import Plan
+from fusionlib.evaluation.pools import Processes
+from fusionlib.fusion import fuse_image, load_model
+from fusionlib.images.colour import fuse_colours
+from fusionlib.images.io import to_uint8
+
+from ..conftest import psnr
+
+#: The smallest of the eleven pairs whose fused images we have, and the others.
+SMALL = ("peopleshadow", "snow", "walking", "walkingnight")
+LARGE = (
+    "carLight", "carWhite", "fight", "labMan", "manCall", "manlight", "manwithbag",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def vifb(reference_folder):
+    """Images and values of the benchmark."""
+    folder = reference_folder / "vifb"
+    if not folder.is_dir():
+        pytest.skip("no VIFB in FUSIONLIB_REFERENCE")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def distances(vifb, oxford):
+    """PSNR from the stored image of DLF: our image, and the mean of the sources."""
+    model, known = load_model(oxford), {}
+    config = FusionConfig.preset("released", colour="channels")
+
+    def as_vifb_saves(image):
+        file = io.BytesIO()
+        Image.fromarray(to_uint8(image)).save(file, "JPEG", quality=75, subsampling=2)
+        return np.asarray(Image.open(file)) / 255
+
+    def measure(name):
+        if name not in known:
+            sources = load_pair(f"vifb:{name}").sources
+            stored = np.asarray(Image.open(vifb / "fused" / f"{name}_DLF.jpg")) / 255
+            ours, _ = fuse_image(sources, config=config, weights=model)
+            mean = fuse_colours(lambda pair: sum(pair) / 2, sources, "channels")
+            known[name] = [psnr(as_vifb_saves(x), stored) for x in (ours, mean)]
+        return known[name]
+
+    return measure
+
+
+@pytest.mark.parametrize(
+    "name", [*SMALL, *(pytest.param(name, marks=pytest.mark.more) for name in LARGE)]
+)
+def test_the_stored_images_of_dlf_are_those_of_the_released_preset(distances, name):
+    """By channel, saved as VIFB does; the mean of the sources is much further away."""
+    ours, mean = distances(name)
+    assert ours >= 40
+    assert ours >= mean + 6
+
+
+@pytest.mark.more
+def test_over_all_eleven_pairs(distances):
+    """48.2 and 38.0 dB, measured."""
+    ours, mean = np.mean([distances(name) for name in SMALL + LARGE], axis=0)
+    assert ours >= 47
+    assert mean == pytest.approx(38.0, abs=0.1)
+
+
+#: The eight methods whose fused images we have.
+METHODS = ("CBF", "CNN", "DLF", "GFF", "LatLRR", "NSCT_SR", "TIF", "VSMWLS")
+
+
+def stored_values(vifb, pairs):
+    """Return VIFB's values, shape (methods, pairs, metrics), and the metrics' names."""
+    with open(vifb / "values_odd.csv", newline="") as file:
+        rows = {(row["pair"], row["method"]): row for row in csv.DictReader(file)}
+    theirs = list(next(iter(rows.values())))[2:]
+    ours = {"Qabf": "Q_abf", "Qcb": "Q_CB", "Qcv": "Q_CV"}
+    values = [[[float(rows[pair, method][name]) for name in theirs]
+               for pair in pairs] for method in METHODS]  # fmt: skip
+    return np.array(values), tuple(ours.get(name, name) for name in theirs)
+
+
+@pytest.mark.more
+def test_compare_ranks_as_vifb_does(vifb, tmp_path):
+    """Means over eleven pairs, unless stored ones are within 0.1% of each other."""
+    pairs = sorted(SMALL + LARGE)
+    stored, metrics = stored_values(vifb, pairs)
+    plan = Plan.of(
+        [f"vifb:{name}" for name in pairs],
+        fused={name: f"{vifb}/fused/*_{name}.jpg" for name in METHODS},
+        metrics=metrics,
+        convention="vifb",
+    )
+    found = plan.run(tmp_path, Processes(2))
+    assert found.metrics == metrics
+    np.testing.assert_allclose(found.means, stored.mean(axis=1), rtol=1e-3)
+    expected = dataclasses.replace(found, values=stored)
+    for j, name in enumerate(metrics):
+        order = np.argsort(expected.ranks[:, j])
+        means = expected.means[order, j]
+        for one, other, a, b in zip(order, order[1:], means, means[1:], strict=False):
+            if abs(a - b) >= 1e-3 * abs(a):
+                assert found.ranks[one, j] < found.ranks[other, j], name
