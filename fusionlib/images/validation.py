@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import processors
-from ..errors import InputError, reason
+from ..errors import InputError, reason, shown
 
 __all__ = [
     "MAX_PIXELS",
@@ -330,7 +330,7 @@ def check_positive(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         number = math.nan
     if not (math.isfinite(number) and number > 0) or isinstance(value, _BOOLEAN):
-        raise InputError(f"{name} must be a finite number above 0, got {value!r}")
+        raise InputError(f"{name} must be a finite number above 0, got {shown(value)}")
     return number
 
 
@@ -350,10 +350,10 @@ def check_positive_int(
         number = minimum - 1
     if number < minimum or isinstance(value, _BOOLEAN):
         raise InputError(
-            f"{name} must be a whole number of at least {minimum}, got {value!r}"
+            f"{name} must be a whole number of at least {minimum}, got {shown(value)}"
         )
     if maximum is not None and number > maximum:
-        raise InputError(f"{name} must be at most {maximum}, got {number}")
+        raise InputError(f"{name} must be at most {maximum}, got {shown(number)}")
     return number
 
 
@@ -369,7 +369,7 @@ def check_workers(value: Any, name: str = "workers") -> int:
     most = 16 * processors()
     if number > most:
         raise InputError(
-            f"{name} must be at most {most}, 16 for each processor, got {number}"
+            f"{name} must be at most {most}, 16 for each processor, got {shown(number)}"
         )
     return number
 
@@ -391,7 +391,9 @@ def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
         If it is not; the message lists the choices.
     """
     if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise InputError(
+            f"{name} must be one of {', '.join(choices)}, got {shown(value)}"
+        )
     return str(value)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 __all__ = [
     "CONVOLUTIONS",
@@ -105,7 +105,7 @@ def layer(name: str) -> Convolution:
         if convolution.relu == name:
             return convolution
     raise InputError(
-        f"layers: {name!r} is unknown, expected one of {', '.join(LAYERS)}"
+        f"layers: {shown(name)} is unknown, expected one of {', '.join(LAYERS)}"
     )
 
 
@@ -125,7 +125,7 @@ def check_layers(layers: Any) -> tuple[str, ...]:
     if isinstance(layers, str):
         layers = [name.strip() for name in layers.split(",")]
     if not isinstance(layers, Sequence) or not layers:
-        raise InputError(f"layers must name at least one layer, got {layers!r}")
+        raise InputError(f"layers must name at least one layer, got {shown(layers)}")
     found = [layer(name) for name in layers]
     if len(set(found)) < len(found):
         raise InputError(f"layers must not name a layer twice, got {', '.join(layers)}")
@@ -204,11 +204,9 @@ def multiply_adds(height: int, width: int, name: str, channels: int = 1) -> int:
     channels : int, optional
         Input channels of conv1_1: 1 for the exact grey collapse, 3 for colour.
     """
-    total = 0
-    for convolution in CONVOLUTIONS:
+    last, total = layer(name), 0
+    for convolution in CONVOLUTIONS[: CONVOLUTIONS.index(last) + 1]:
         rows, columns = map_shape(height, width, convolution.relu)
         inputs = channels if convolution.index == 0 else convolution.inputs
         total += rows * columns * inputs * convolution.outputs * 9
-        if convolution.relu == name:
-            return total
-    return layer(name).index  # unknown names raise
+    return total
