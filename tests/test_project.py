@@ -139,6 +139,15 @@ def test_no_file_names_the_host_of_a_package_registry():
     assert [p for p in tracked() if hosts.search(p.read_bytes())] == []
 
 
+def test_no_file_cites_what_a_reader_does_not_have():
+    """Notes and lists of tasks from which the project was made are not part of it."""
+    parts = [("METHOD", ".md"), ("DESIGN", ".md"), ("/wo", "rk/"), (".lib", "rary/")]
+    words = [re.escape("".join(part)) for part in parts] + [r"\bissue #?[0-9]"]
+    cited = re.compile("|".join(words).encode())
+    text = [p for p in tracked() if p.suffix not in (".png", ".safetensors")]
+    assert [p for p in text if cited.search(p.read_bytes())] == []
+
+
 def make(*arguments):
     """Run make as if these tests were not run by make themselves."""
     own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
