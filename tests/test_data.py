@@ -60,7 +60,7 @@ def test_registry_and_scenes_are_not_shared():
     registry()["files"].clear()
     assert len(registry()["files"]) == 42
     scenes().clear()
-    assert len(scenes()) == 5
+    assert "street" in scenes()
 
 
 @pytest.mark.parametrize("name", ["nowhere", 0, 22, "tno99", "", "9" * 5000, None, 1.5])
