@@ -162,7 +162,7 @@ def _with_local(
 ) -> Array:
     """Mix the local saliency of the unique codes into their strength.
 
-    Where neighbours are missing, the strength alone decides.
+    At the border, where neighbours are missing, the strength alone decides.
     """
     from ._omp import local_contrast
 

@@ -27,13 +27,7 @@ PLANES = {True: (13, 6), False: (3, 4)}
 
 
 def parse_memory(text: str | int) -> int:
-    """Return a number of bytes from text such as ``1GB`` or ``800 MB``.
-
-    Raises
-    ------
-    InputError
-        If it is not an amount of memory.
-    """
+    """Return a number of bytes from text such as ``1GB`` or ``800 MB``."""
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
     try:
         cleaned = str(text).strip().upper().replace(" ", "").replace("IB", "B")
