@@ -18,7 +18,7 @@ build_book = $(BIN)/python book/cache_key.py && rm -rf book/_build && $(BIN)/pyt
 	--toc book/_toc.yml --path-output book -W --keep-going && echo "$(CURDIR)/$(HTML)/index.html"
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup book test test-unit test-book test-more test-machines lint lab data bench clean
+.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab data bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,10 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fix: $(STAMP) ## let ruff correct and format what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lab: setup ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -33,7 +33,7 @@ from tests.browser.conftest import ARGUMENTS, chromium_path  # noqa: E402
 
 HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))
 
-#: What issue 8 asks for.
+#: Seconds to fuse, and seconds that one task may block the page.
 MOST_SECONDS, MOST_BLOCKED = 3.0, 0.2
 
 #: Keeps every task of the main thread above 50 ms.

@@ -254,17 +254,9 @@ def _watch(
 ) -> bool:
     """Wait for a download; return False if it keeps silent or is too slow.
 
-    Parameters
-    ----------
-    step : callable
-        Waits for that many seconds at most, and returns how many bytes have come, or
-        None when the download is over.
-    first_seconds : float
-        Time until the first byte.
-    size : int
-        Bytes in all.
-    title : str
-        Title of the progress bar; empty for none.
+    ``step`` waits for that many seconds at most, and returns how many bytes have come,
+    or None when the download is over. ``first_seconds`` is the time until the first
+    byte, ``size`` all bytes; without a title there is no progress bar.
     """
     from tqdm import tqdm
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "describe", "one_line", "reason"]
+__all__ = ["InputError", "describe", "one_line", "reason", "shown"]
 
 #: Longest message that is kept whole.
 _LONGEST = 2000
@@ -37,6 +37,17 @@ def reason(error: BaseException) -> str:
         return one_line(text[0].lower() + text[1:])
     lines = str(error).strip().splitlines()
     return one_line(lines[0]) if lines else type(error).__name__
+
+
+def shown(value: object) -> str:
+    """Return how Python writes a value; its type if it cannot be written.
+
+    Python refuses to write an integer of more than 4300 digits.
+    """
+    try:
+        return repr(value)
+    except Exception:
+        return f"an object of type {type(value).__name__} that cannot be shown"
 
 
 class InputError(ValueError):

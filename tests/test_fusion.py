@@ -123,7 +123,7 @@ def test_constant_images_give_their_mean(seeded):
 
 
 def test_floor_pooling_loses_detail_at_the_edge(seeded):
-    """What METHOD.md says about the strip at the right and bottom edge."""
+    """Rows without a sample of the layer get no detail from it."""
     pair = [noise((33, 32)), noise((33, 32), seed=1)]
     config = FusionConfig(pooling="floor", layers=("relu2_1",))
     fused = fuse(pair, config=config, weights=seeded)
@@ -342,6 +342,6 @@ def test_released_preset_reproduces_the_authors_images(published):
 
 
 def test_after_the_relu_the_authors_images_are_further_away(published):
-    """METHOD.md: 51 to 60 dB with the ReLU that the paper names."""
+    """51 to 60 dB with the ReLU that the paper names, above 59 before it."""
     assert all(published["paper", n] < published["released", n] for n in ODD)
     assert all(51 < published["paper", n] < 60 for n in ODD)

@@ -1,6 +1,7 @@
 """The rooms of the library, and which of them may import which."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_the_library_never_imports_the_book(module):
     outside = {"fusionbook", "ipywidgets", "tests", "benchmarks"}
     found = {name.split(".")[0] for name in imports(MODULES[module], everywhere=True)}
     assert not found & outside
+
+
+def test_no_name_of_a_package_hides_a_module():
+    for module in MODULES:
+        parent, _, name = module.rpartition(".")
+        if parent and name != "__main__":
+            found = importlib.import_module(module)
+            assert getattr(importlib.import_module(parent), name) is found
+
+
+def test_tests_import_no_test_and_no_benchmark():
+    """What several tests need lies in tests/support, or in a conftest.py."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for name in imports(path, everywhere=True):
+            parts = name.split(".")
+            assert parts[0] != "benchmarks", path
+            modules = [part for part in parts[:-1] if part.startswith("test_")]
+            assert not modules, path
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -6,15 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from .support.files import ROOT, tracked
 from .support.missing import missing
-
-ROOT = Path(__file__).parents[1]
 
 #: Names that conda-forge gives to what the Python index calls otherwise.
 CONDA = {"torch": "pytorch", "pywavelets": "pywavelets"}
@@ -52,17 +50,6 @@ def parse(requirements):
 def versions(specifiers):
     """The versions of exact pins."""
     return {name: str(one).removeprefix("==") for name, one in specifiers.items()}
-
-
-def tracked():
-    """Paths of the files that git keeps."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a clone: git does not say which files are the project's")
-    listing = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    paths = (ROOT / name for name in listing.stdout.split("\0") if name)
-    return [path for path in paths if path.is_file()]
 
 
 def test_every_dependency_has_one_exact_pin(required, extras):
@@ -139,6 +126,15 @@ def test_no_file_names_the_host_of_a_package_registry():
     assert [p for p in tracked() if hosts.search(p.read_bytes())] == []
 
 
+def test_no_file_cites_what_a_reader_does_not_have():
+    """Notes and lists of tasks from which the project was made are not part of it."""
+    parts = [("METHOD", ".md"), ("DESIGN", ".md"), ("/wo", "rk/"), (".lib", "rary/")]
+    words = [re.escape("".join(part)) for part in parts] + [r"\bissue #?[0-9]"]
+    cited = re.compile("|".join(words).encode())
+    text = [p for p in tracked() if p.suffix not in (".png", ".safetensors")]
+    assert [p for p in text if cited.search(p.read_bytes())] == []
+
+
 def make(*arguments):
     """Run make as if these tests were not run by make themselves."""
     own = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
@@ -164,6 +160,28 @@ def test_documents_and_workflows_name_targets_of_the_makefile():
     assert named > {"book", "test"}
     # -n only prints what would be done.
     assert [name for name in sorted(named) if make("-n", name).returncode] == []
+
+
+#: Files that a reader of CONTRIBUTING.md makes.
+NEW = {"_minimum.py", "test_minimum.py", "10_name.ipynb", "name.py"}
+
+
+def test_contributing_leads_to_what_is_there():
+    """Its files and, behind a colon, the functions in them; scripts by their name."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    scripts = {path.name: path for path in (ROOT / "book").glob("**/static/*.js")}
+    names = re.findall(r"`([\w/.]+\.(?:py|js|md|yml|json|toml))`", text)
+    paths = {name: scripts.get(name, ROOT / name) for name in names}
+    assert len(paths) > 20
+    for name, path in paths.items():
+        assert path.name in NEW or path.exists(), name
+    pairs = [(file, function)
+             for file, names in re.findall(r"`([^`]+)`: ((?:`\w+`(?:, )?)+)", text)
+             for function in re.findall(r"\w+", names)]  # fmt: skip
+    assert len(pairs) > 15
+    for file, function in pairs:
+        source = paths[file].read_text("utf-8")
+        assert re.search(rf"(def|function|const) {function}\b", source), function
 
 
 def test_make_help_explains_the_targets():

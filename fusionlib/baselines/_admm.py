@@ -22,16 +22,9 @@ def solve(v: Array, atoms: Array, signal: Array, power: Array, rho: Any) -> None
 
     With D the row of the M atoms' spectra at one frequency, s that of the signal,
     the step ``(D^H D + rho) x = D^H s + rho v`` has the solution
-    ``x = v + D^H (s - D v) / (|D|^2 + rho)``.
-
-    Parameters
-    ----------
-    v, atoms : complex array, shape (M, H, F)
-        Spectra; ``v`` is overwritten.
-    signal : complex array, shape (H, F)
-    power : real array, shape (H, F)
-        ``|D|^2``.
-    rho : float of the precision of ``power``
+    ``x = v + D^H (s - D v) / (|D|^2 + rho)``. Spectra ``v`` and ``atoms`` are of shape
+    (M, H, F), ``signal`` and ``power``, which is ``|D|^2``, of shape (H, F); ``rho``
+    has the precision of ``power``.
     """
     filters, rows, columns = v.shape
     for y in range(rows):
@@ -50,22 +43,11 @@ def solve(v: Array, atoms: Array, signal: Array, power: Array, rho: Any) -> None
 def threshold(
     x: Array, y: Array, u: Array, level: float, relax: float
 ) -> tuple[float, float, float, float, float]:
-    """Over-relax, soft-threshold, and update the multiplier, all in place.
+    """Over-relax, soft-threshold at ``level``, and update the multiplier, in place.
 
-    Parameters
-    ----------
-    x, y, u : real array, any one shape, contiguous
-        Minimiser of the quadratic step, sparse coefficients, scaled multiplier.
-    level : float
-        Threshold.
-    relax : float
-        Over-relaxation.
-
-    Returns
-    -------
-    tuple of float
-        Squared norms of ``x``, new ``y``, new ``u``, ``x - y`` and the change of
-        ``y``.
+    ``x``, ``y`` and ``u`` are contiguous and of one shape: minimiser of the quadratic
+    step, sparse coefficients, scaled multiplier. Returns the squared norms of ``x``,
+    new ``y``, new ``u``, ``x - y`` and the change of ``y``.
     """
     fx, fy, fu = x.ravel(), y.ravel(), u.ravel()
     level = fx.dtype.type(level)

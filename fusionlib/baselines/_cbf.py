@@ -29,22 +29,8 @@ def cross_bilateral(
 ) -> Image:
     """Smooth ``image`` with a bilateral filter whose range weights come from ``guide``.
 
-    Parameters
-    ----------
-    image, guide : numpy.ndarray, shape (H, W)
-        Images on the same scale as ``sigma_r``.
-    sigma_s : float
-        Standard deviation of the spatial Gaussian in pixels.
-    sigma_r : float
-        Standard deviation of the range Gaussian in intensity units.
-    kernel : int
-        Width of the window in pixels, odd.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W)
-        The weighted mean of each window. The border is mirrored without repeating
-        the edge.
+    Images are of shape (H, W), on the same scale as ``sigma_r``; see :func:`cbf` for
+    the parameters. The border is mirrored without repeating the edge.
     """
     radius = kernel // 2
     height, width = image.shape
@@ -71,18 +57,6 @@ def detail_strength(detail: Image, block: int) -> Image:
     eigenvalues of two covariance matrices, one with the rows as observations and
     one with the columns. The sum of the eigenvalues of a matrix is its trace, so
     this is the sum of the unbiased variances of all columns and of all rows.
-
-    Parameters
-    ----------
-    detail : numpy.ndarray, shape (H, W)
-        The detail image.
-    block : int
-        Width of the neighbourhood in pixels, odd and at least 3.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W)
-        The strength, at least 0.
     """
     padded = np.pad(detail, block // 2, mode="reflect")
 

@@ -136,17 +136,7 @@ def sparse_maps(
 def synthesise(
     maps: Maps, dictionary: NDArray[Any], *, workers: int = 1
 ) -> NDArray[np.float32]:
-    """Return ``sum_m d_m * x_m``, the image that the maps stand for.
-
-    Parameters
-    ----------
-    maps : numpy.ndarray, shape (M, H, W)
-        Coefficient maps.
-    dictionary : numpy.ndarray, shape (h, w, M)
-        The filters.
-    workers : int, optional
-        Threads of the Fourier transforms.
-    """
+    """Return the image ``sum_m d_m * x_m`` of coefficient maps, shape (M, H, W)."""
     shape = maps.shape[1:]
     spectrum = scipy.fft.rfft2(maps, workers=workers)
     spectrum *= _spectra(dictionary, shape)
@@ -199,13 +189,9 @@ def convsr(
 
     def analyse(detail: Image) -> Maps:
         return sparse_maps(
-            detail,
-            filters,
-            lam=lam,
-            tol=tol,
-            iterations=iterations,
+            detail, filters, lam=lam, tol=tol, iterations=iterations,
             workers=thread_budget(),
-        )
+        )  # fmt: skip
 
     maps = parallel_map(analyse, details)
     chosen = _most_active(maps, radius)

@@ -31,7 +31,7 @@ from ..images.validation import Image, check_positive_int
 from ._shared import prepare
 from .dictionaries import as_dictionary
 from .registry import method
-from .sparse_coding import decode, ksvd, sparse_codes
+from .sparse_coding import MAX_SEED, decode, ksvd, sparse_codes
 
 __all__ = ["jsr", "jsrsd", "learn_patch_dictionary"]
 
@@ -117,8 +117,8 @@ def _fuse(
     local_share: float,
 ) -> Image:
     """Fuse by joint sparse representation; the two methods differ in one share."""
-    sparsity = check_positive_int(sparsity, "sparsity")
-    seed = check_positive_int(seed, "seed", minimum=0)
+    sparsity = check_positive_int(sparsity, "sparsity", maximum=2 * SIDE**2)
+    seed = check_positive_int(seed, "seed", minimum=0, maximum=MAX_SEED)
     if dictionary is None:
         if max(image.max() for image in images) == 0:
             return np.zeros_like(images[0])
@@ -162,7 +162,7 @@ def _with_local(
 ) -> Array:
     """Mix the local saliency of the unique codes into their strength.
 
-    Where neighbours are missing, the strength alone decides.
+    At the border, where neighbours are missing, the strength alone decides.
     """
     from ._omp import local_contrast
 
@@ -212,9 +212,9 @@ def jsr(
         them, see :func:`~fusionlib.baselines.dictionaries.read_dictionary`. By
         default 256 atoms are learned from the sources.
     sparsity : int, optional
-        Atoms per patch, at least 1.
+        Atoms per patch, 1 to 98: a pair of patches has 98 values.
     seed : int, optional
-        Seed of the learning, at least 0.
+        Seed of the learning, 0 to 2^32 - 1.
 
     References
     ----------
@@ -257,9 +257,9 @@ def jsrsd(
     dictionary : array_like of shape (49, N), or path-like, optional
         As for :func:`jsr`.
     sparsity : int, optional
-        Atoms per patch, at least 1.
+        Atoms per patch, 1 to 98: a pair of patches has 98 values.
     seed : int, optional
-        Seed of the learning, at least 0.
+        Seed of the learning, 0 to 2^32 - 1.
 
     References
     ----------

@@ -101,25 +101,12 @@ def combine(index: Array, value: Array, rows: Array, signals: Array) -> None:
 def local_contrast(
     index: Array, value: Array, first: int, atoms: int, reach: int
 ) -> Array:
-    """Return how much the code of a patch differs from those around it.
+    """Return how much the code of a patch differs from those around it, shape (R, C).
 
-    Only the ``atoms`` atoms from ``first`` on count.
-
-    Parameters
-    ----------
-    index, value : array, shape (R, C, s)
-        Codes of a grid of patches.
-    first, atoms : int
-        The block of the dictionary to look at.
-    reach : int
-        Neighbours up to this many steps away in each direction.
-
-    Returns
-    -------
-    array, shape (R, C)
-        Mean over the neighbours of the Euclidean distance of the codes, divided by
-        one plus twice the distance of the patches; 0 within ``reach`` of the
-        border, where neighbours are missing.
+    Mean over the neighbours, up to ``reach`` steps away in each direction, of the
+    Euclidean distance of the codes, divided by one plus twice the distance of the
+    patches; 0 at the border, where neighbours are missing. Codes have the shape
+    (R, C, s); only the ``atoms`` atoms from ``first`` on count.
     """
     rows, columns, sparsity = index.shape
     squares = np.zeros((rows, columns))

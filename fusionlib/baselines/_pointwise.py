@@ -1,4 +1,4 @@
-"""Pointwise fusion: the mean and the maximum, which keep everybody honest."""
+"""Pointwise fusion: the mean and the maximum, to which every method is compared."""
 
 from __future__ import annotations
 

@@ -5,34 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 
 from ..errors import InputError
 from ..images.validation import Image, as_sources
 
-__all__ = ["choose_largest", "gaussian", "prepare"]
+__all__ = ["choose_largest", "prepare"]
 
 
 def prepare(
     sources: Any, name: str, *, pair_only: bool = False, smallest: int = 1
 ) -> list[Image]:
-    """Check the sources of a method and return them as float64 arrays.
-
-    Parameters
-    ----------
-    sources : sequence of array_like, each of shape (H, W)
-        The images; see :func:`fusionlib.images.validation.as_sources`.
-    name : str
-        Name of the method, for messages.
-    pair_only : bool, optional
-        Whether there must be exactly two.
-    smallest : int, optional
-        Smallest side in pixels.
+    """Return the sources of the method ``name`` as float64 arrays.
 
     Raises
     ------
     InputError
-        If they are not valid images of one size, too many or too small.
+        If they are not valid images of one size, more than two with ``pair_only``, or
+        have a side below ``smallest``.
     """
     images = as_sources(sources)
     if pair_only and len(images) != 2:
@@ -46,24 +35,6 @@ def prepare(
             f"got {height}x{width}"
         )
     return images
-
-
-def gaussian(image: Image, sigma: float, radius: int, mode: str) -> Image:
-    """Filter with a sampled Gaussian that sums to one.
-
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        The image.
-    sigma : float
-        Standard deviation in pixels.
-    radius : int
-        The window is ``2 radius + 1`` pixels wide.
-    mode : str
-        Border as :mod:`scipy.ndimage` names it: ``nearest`` repeats the edge,
-        ``reflect`` is the half-sample mirror.
-    """
-    return scipy.ndimage.gaussian_filter(image, sigma, mode=mode, radius=radius)
 
 
 def choose_largest(planes: list[Image]) -> Image:

@@ -18,11 +18,10 @@ two pixels, so the least squares problem is solved by one division per pixel.
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from ..images.io import to_uint8
 from ..images.validation import Image, check_positive, check_positive_int
-from ._shared import gaussian
 from .registry import method
 
 __all__ = ["wls"]
@@ -38,16 +37,9 @@ def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
     """Smooth ``image`` along the edges of ``guide``.
 
     In every window the image is modelled as ``a guide + b`` by ridge regression
-    with penalty ``eps``; a pixel takes the mean model of the windows that hold it.
-
-    Parameters
-    ----------
-    guide, image : numpy.ndarray, shape (H, W)
-        The guide and the image to filter.
-    radius : int
-        The window is ``2 radius + 1`` pixels wide, cut off at the border.
-    eps : float
-        Penalty, in squared intensity units.
+    with penalty ``eps``, in squared intensity units; a pixel takes the mean model of
+    the windows that hold it. A window is ``2 radius + 1`` pixels wide, cut off at the
+    border.
 
     References
     ----------
@@ -56,7 +48,7 @@ def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
     """
 
     def box(values: Image) -> Image:
-        return scipy.ndimage.uniform_filter(values, 2 * radius + 1, mode="constant")
+        return uniform_filter(values, 2 * radius + 1, mode="constant")
 
     inside = box(np.ones_like(guide))
 
@@ -76,24 +68,16 @@ def rolling_guidance(
 ) -> Image:
     """Remove structures smaller than ``radius`` and keep the edges of larger ones.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        The image.
-    radius : int
-        Scale in pixels: the standard deviation of the first Gaussian and the radius
-        of the guided filters.
-    sigma_r : float
-        Contrast in intensity units that counts as an edge.
-    iterations : int
-        Number of guided filters, each guided by the result before it.
+    After a Gaussian of that standard deviation come guided filters of that radius, each
+    guided by the result before it. ``sigma_r`` is the contrast, in intensity units,
+    that counts as an edge.
 
     References
     ----------
     * Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
       doi:10.1007/978-3-319-10578-9_53
     """
-    result = gaussian(image, radius, 3 * radius, "nearest")
+    result = gaussian_filter(image, radius, mode="nearest", radius=3 * radius)
     for _ in range(iterations):
         result = guided_filter(result, image, radius, sigma_r**2)
     return result
@@ -102,16 +86,8 @@ def rolling_guidance(
 def histogram_contrast(image: Image) -> Image:
     """Return how much each grey level differs from all others in the image.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        Grey image in [0, 1], looked at in 256 levels.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W)
-        ``V(p) = sum_q |I(p) - I(q)|``, stretched to [0, 1]; zero for a constant
-        image.
+    ``V(p) = sum_q |I(p) - I(q)|`` over 256 levels, stretched to [0, 1]; zero for a
+    constant image.
     """
     levels = to_uint8(image)
     counts = np.bincount(levels.ravel(), minlength=256)
@@ -124,19 +100,10 @@ def histogram_contrast(image: Image) -> Image:
 def refine(blend: Image, infrared: Image, visible: Image, lam: float) -> Image:
     """Pull a blended detail towards the infrared one where the visible one is flat.
 
-    Parameters
-    ----------
-    blend, infrared, visible : numpy.ndarray, shape (H, W)
-        The blended detail and the details of the two sources.
-    lam : float
-        Weight of the pull.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W)
-        The minimiser of the sum in the description of this module.
+    All are details of shape (H, W); the result is the minimiser of the sum in the
+    description of this module.
     """
-    local = scipy.ndimage.uniform_filter(visible, 7, mode="nearest")
+    local = uniform_filter(visible, 7, mode="nearest")
     pull = lam / (np.abs(local) + 1e-6)
     return (blend + pull * infrared) / (1 + pull)
 
@@ -180,23 +147,25 @@ def wls(
     lam = check_positive(lam, "lam")
     iterations = check_positive_int(iterations, "iterations")
 
+    def smooth(image: Image, mode: str) -> Image:
+        return gaussian_filter(image, SIGMA, mode=mode, radius=3 * SIGMA)
+
     def pyramid(image: Image) -> list[Image]:
         levels = [image]
         for radius in RADII:
             levels.append(rolling_guidance(levels[-1], radius, sigma_r, iterations))
-        return [*levels, gaussian(levels[-1], SIGMA, 3 * SIGMA, "nearest")]
+        return [*levels, smooth(levels[-1], "nearest")]
 
     levels_1, levels_2 = pyramid(infrared), pyramid(visible)
     contrast = histogram_contrast(infrared) - histogram_contrast(visible)
-    fused = (0.5 + 0.5 * contrast) * levels_1[-1] + (0.5 - 0.5 * contrast) * levels_2[
-        -1
-    ]
+    base_1, base_2 = levels_1[-1], levels_2[-1]
+    fused = (0.5 + 0.5 * contrast) * base_1 + (0.5 - 0.5 * contrast) * base_2
     for level in range(len(RADII) + 1):
         detail_1 = levels_1[level] - levels_1[level + 1]
         detail_2 = levels_2[level] - levels_2[level + 1]
         mask = (np.abs(detail_1) < np.abs(detail_2)).astype(np.float64)
         if level > 0:
-            mask = gaussian(mask, SIGMA, 3 * SIGMA, "reflect")
+            mask = smooth(mask, "reflect")
         blend = mask * detail_2 + (1 - mask) * detail_1
         fused += refine(blend, detail_1, detail_2, lam) if level > 0 else blend
     return fused

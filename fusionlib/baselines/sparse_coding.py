@@ -16,9 +16,12 @@ from .._compute import parallel_map
 from ..errors import InputError
 from ..images.validation import check_positive_int
 
-__all__ = ["decode", "ksvd", "sparse_codes"]
+__all__ = ["MAX_SEED", "decode", "ksvd", "sparse_codes"]
 
 Array = NDArray[Any]
+
+#: Largest seed of ``numpy.random.RandomState``.
+MAX_SEED = 2**32 - 1
 
 #: Signals that one task works on; bounds the memory for projections.
 CHUNK = 4096
@@ -126,6 +129,7 @@ def ksvd(
     atoms = check_positive_int(atoms, "atoms")
     sparsity = check_positive_int(sparsity, "sparsity")
     iterations = check_positive_int(iterations, "iterations")
+    seed = check_positive_int(seed, "seed", minimum=0, maximum=MAX_SEED)
     norms = np.linalg.norm(signals, axis=1)
     usable = np.flatnonzero(norms > 1e-9)
     if len(usable) == 0:

@@ -54,8 +54,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 #: values. ``spread``: mean distance of the weights from 1/K. ``target``, ``texture``:
 #: see :func:`target_contrast` and :func:`texture_retention`, for rendered scenes.
 COLUMNS = (
-    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN", "FMI_dct", "FMI_w",
-    "shift", "negative", "spread", "target", "texture",
+    "psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN", "FMI_dct",
+    "FMI_w", "shift", "negative", "spread", "target", "texture",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 Every path that the library is given is looked at by :func:`look_at` and the checks
 built on it, so that what the file system refuses is said in one sentence everywhere.
+The parameter ``name`` of a function is what its messages call the argument.
 """
 
 from __future__ import annotations
@@ -68,13 +69,6 @@ _KINDS = (
 def look_at(path: str | os.PathLike[str], name: str = "path") -> str | None:
     """Return what is at a path, links followed.
 
-    Parameters
-    ----------
-    path : path-like
-        Where to look.
-    name : str, optional
-        What to call the argument in messages.
-
     Returns
     -------
     str or None
@@ -104,29 +98,14 @@ def look_at(path: str | os.PathLike[str], name: str = "path") -> str | None:
 
 
 def is_file(path: str | os.PathLike[str], name: str = "path") -> bool:
-    """Return whether there is a file at a path.
-
-    Raises
-    ------
-    InputError
-        As :func:`look_at`.
-    """
+    """Return whether there is a file at a path; raises what :func:`look_at` does."""
     return look_at(path, name) == "a file"
 
 
 def check_file(
     path: str | os.PathLike[str], name: str = "path", *, what: str = "a file"
 ) -> Path:
-    """Return a path at which there is a file that can be read.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the file should be.
-    name : str, optional
-        What to call the argument in messages.
-    what : str, optional
-        What is expected there, for messages.
+    """Return a path at which there is a file, ``what`` in messages, that can be read.
 
     Raises
     ------
@@ -153,13 +132,7 @@ def check_file(
 
 
 def check_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
-    """Return a path at which there is a folder.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the system does not let us look.
-    """
+    """Return a path if there is a folder."""
     kind = look_at(path, name)
     if kind is None:
         raise InputError(f"{name}: folder {os.fspath(path)} does not exist")
@@ -170,13 +143,6 @@ def check_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
 
 def check_output(path: str | os.PathLike[str], name: str = "output") -> Path:
     """Return where an output will be: the path, or what a link there points to.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the file is to be.
-    name : str, optional
-        What to call the argument in messages.
 
     Raises
     ------
@@ -211,8 +177,6 @@ def read_image(
     path : path-like
         An 8-bit or 16-bit grey image in a format that Pillow reads. It is turned
         upright as the orientation in its Exif data says.
-    name : str, optional
-        What to call the argument in messages.
     colour : bool, optional
         Accept an 8-bit colour image as well (RGB, or a palette of colours).
 
@@ -430,13 +394,6 @@ def atomic_path(path: str | os.PathLike[str], name: str = "output") -> Iterator[
     reader sees the old file or the new one, never a part. A file that is replaced
     hands on its permissions; a link stays, and what it points to is replaced.
 
-    Parameters
-    ----------
-    path : path-like
-        Where the file is to be.
-    name : str, optional
-        What to call the argument in messages.
-
     Yields
     ------
     pathlib.Path
@@ -521,17 +478,7 @@ def file_digest(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
 def append_line(path: str | os.PathLike[str], line: bytes) -> None:
     """Add a line to a file, whole or not at all; on return it is on the disk.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it is made if it is not there.
-    line : bytes
-        The line with its end.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written, for instance on a full disk.
+    The line comes with its end; the file is made if it is not there.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

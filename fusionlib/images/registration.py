@@ -165,7 +165,7 @@ def _likeness(a: Image, b: Image) -> float:
 
 
 def _shift(moving: Image, reference: Image) -> tuple[float, float]:
-    """Return the shift in pixels that brings one edge image onto another."""
+    """Return the shift in samples that brings one array onto another."""
     from skimage.registration import phase_cross_correlation
 
     found, _, _ = phase_cross_correlation(
@@ -178,21 +178,14 @@ def _turns(
     moving: Image, reference: Image, with_scale: bool, limit: float
 ) -> list[Transform]:
     """Return candidates for rotation and scale, the identity first."""
-    from skimage.registration import phase_cross_correlation
-
     radii = max(moving.shape)
-    found, _, _ = phase_cross_correlation(
-        _spectrum(reference, radii),
-        _spectrum(moving, radii),
-        upsample_factor=_UPSAMPLING,
-        normalization=None,
-    )
-    angle = -found[0] * 360 / _ANGLES
-    scale = math.exp(-found[1] * math.log(radii // 4) / radii) if with_scale else 1.0
+    turn, growth = _shift(_spectrum(moving, radii), _spectrum(reference, radii))
+    angle = -turn * 360 / _ANGLES
+    scale = math.exp(-growth * math.log(radii // 4) / radii) if with_scale else 1.0
     if abs(angle) > limit or not 1 / 2 < scale < 2:
         return [Transform()]
-    turned = [Transform(), Transform(angle=float(angle))]
-    return [*turned, Transform(float(angle), scale)] if with_scale else turned
+    turned = [Transform(), Transform(angle=angle)]
+    return [*turned, Transform(angle, scale)] if with_scale else turned
 
 
 def register(
@@ -232,9 +225,10 @@ def register(
     ----------
     * B. S. Reddy, B. N. Chatterji, "An FFT-based technique for translation,
       rotation, and scale-invariant image registration", IEEE Transactions on Image
-      Processing 5(8), 1996.
+      Processing 5(8), 1996. doi:10.1109/83.506761
     * M. Guizar-Sicairos, S. T. Thurman, J. R. Fienup, "Efficient subpixel image
       registration algorithms", Optics Letters 33(2), 2008.
+      doi:10.1364/OL.33.000156
     """
     first, second = as_image(moving, "moving"), as_image(reference, "reference")
     check_same_shape([first, second], ["moving", "reference"])

@@ -1,7 +1,8 @@
 """Checks of arrays and numbers that every module shares.
 
 Each check returns the value in the form that the library works with, or raises
-:class:`~fusionlib.errors.InputError` with one sentence.
+:class:`~fusionlib.errors.InputError` with one sentence, in which ``name`` is what the
+argument is called.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import processors
-from ..errors import InputError, reason
+from ..errors import InputError, reason, shown
 
 __all__ = [
     "MAX_PIXELS",
@@ -51,20 +52,7 @@ _INTEGER_SCALES = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 
 def check_size(height: int, width: int, name: str) -> None:
-    """Refuse an empty image, or one too large to be meant.
-
-    Parameters
-    ----------
-    height, width : int
-        Size in pixels.
-    name : str
-        What to call the image in the message.
-
-    Raises
-    ------
-    InputError
-        If a side is zero or the area exceeds :data:`MAX_PIXELS`.
-    """
+    """Refuse an empty image, or one of more than :data:`MAX_PIXELS` pixels."""
     if height < 1 or width < 1:
         raise InputError(f"{name} is empty: its size is {height}x{width} pixels")
     if height * width > MAX_PIXELS:
@@ -82,8 +70,6 @@ def as_array(value: Any, name: str = "image") -> NDArray[Any]:
     value : array_like
         Also a masked array without masked pixels, and a tensor of torch, whatever
         its precision, its device and its gradients.
-    name : str, optional
-        What to call the argument in messages.
 
     Returns
     -------
@@ -133,13 +119,7 @@ def _from_tensor(tensor: Any, name: str) -> NDArray[Any]:
 
 
 def as_list(sources: Any, minimum: int = 2) -> list[Any]:
-    """Return the items of a sequence of images.
-
-    Raises
-    ------
-    InputError
-        If it is a single image or no sequence, or there are fewer than ``minimum``.
-    """
+    """Return the items of a sequence of images, at least ``minimum``."""
     if getattr(sources, "ndim", 3) == 2:
         raise InputError(
             "sources must be a sequence of 2-D images, got a single 2-D array"
@@ -166,8 +146,6 @@ def as_image(value: Any, name: str = "image") -> Image:
     value : array_like, shape (H, W)
         Floats in [0, 1]; or 8-bit or 16-bit unsigned integers, which are divided
         by 255 or 65535.
-    name : str, optional
-        What to call the argument in messages.
 
     Returns
     -------
@@ -206,8 +184,6 @@ def as_colour(value: Any, name: str = "image") -> Image:
     ----------
     value : array_like, shape (H, W, 3)
         Red, green and blue, of the types that :func:`as_image` takes.
-    name : str, optional
-        What to call the argument in messages.
 
     Returns
     -------
@@ -250,20 +226,7 @@ def _as_unit(array: NDArray[Any], name: str) -> Image:
 
 
 def check_same_shape(images: Sequence[Image], names: Sequence[str]) -> None:
-    """Refuse images of different sizes.
-
-    Parameters
-    ----------
-    images : sequence of arrays, shape (H, W) or (H, W, 3)
-        The images.
-    names : sequence of str
-        What to call each of them.
-
-    Raises
-    ------
-    InputError
-        If a size differs from the first one.
-    """
+    """Refuse images, grey or in colour, of another size than the first one."""
     first = images[0].shape[:2]
     for image, name in zip(images[1:], names[1:], strict=True):
         if image.shape[:2] != first:
@@ -318,58 +281,40 @@ def _is_grey_integer(value: Any) -> bool:
 
 
 def check_positive(value: Any, name: str) -> float:
-    """Return ``value`` as a float if it is finite and greater than zero.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
+    """Return ``value`` as a float if it is finite and greater than zero."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         number = math.nan
     if not (math.isfinite(number) and number > 0) or isinstance(value, _BOOLEAN):
-        raise InputError(f"{name} must be a finite number above 0, got {value!r}")
+        raise InputError(f"{name} must be a finite number above 0, got {shown(value)}")
     return number
 
 
 def check_positive_int(
     value: Any, name: str, *, minimum: int = 1, maximum: int | None = None
 ) -> int:
-    """Return ``value`` as an int if it is a whole number from a range.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
+    """Return ``value`` as an int if it is a whole number from a range."""
     try:
         number = operator.index(value)
     except (TypeError, ValueError, RuntimeError):
         number = minimum - 1
     if number < minimum or isinstance(value, _BOOLEAN):
         raise InputError(
-            f"{name} must be a whole number of at least {minimum}, got {value!r}"
+            f"{name} must be a whole number of at least {minimum}, got {shown(value)}"
         )
     if maximum is not None and number > maximum:
-        raise InputError(f"{name} must be at most {maximum}, got {number}")
+        raise InputError(f"{name} must be at most {maximum}, got {shown(number)}")
     return number
 
 
 def check_workers(value: Any, name: str = "workers") -> int:
-    """Return a number of processes, if the machine can be meant to start as many.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number above 0, or more than 16 for each processor.
-    """
+    """Return a number of processes, at least 1 and at most 16 for each processor."""
     number = check_positive_int(value, name)
     most = 16 * processors()
     if number > most:
         raise InputError(
-            f"{name} must be at most {most}, 16 for each processor, got {number}"
+            f"{name} must be at most {most}, 16 for each processor, got {shown(number)}"
         )
     return number
 
@@ -383,15 +328,11 @@ def as_whole_number(text: str) -> int | None:
 
 
 def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
-    """Return ``value`` if it is one of ``choices``.
-
-    Raises
-    ------
-    InputError
-        If it is not; the message lists the choices.
-    """
+    """Return ``value`` if it is one of ``choices``; the error lists them."""
     if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise InputError(
+            f"{name} must be one of {', '.join(choices)}, got {shown(value)}"
+        )
     return str(value)
 
 

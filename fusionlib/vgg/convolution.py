@@ -33,11 +33,7 @@ WINOGRAD_TILES = 64
 def pick_device(device: str = "auto") -> torch.device:
     """Return the device to compute on.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda"} or str
-        "auto" is CUDA where there is one, else the processor. "cuda:1" names one
-        of several.
+    "auto" is CUDA where there is one, else the processor; "cuda:1" is one of several.
 
     Raises
     ------
@@ -64,14 +60,7 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 def check_precision(precision: str, device: torch.device) -> str:
-    """Return the arithmetic of the network, after a look at the device.
-
-    Parameters
-    ----------
-    precision : {"fp32", "bf16"}
-        float32, or bfloat16.
-    device : torch.device
-        Where the network runs.
+    """Return the arithmetic of the network, "fp32" or "bf16", if it is one of these.
 
     Warns
     -----

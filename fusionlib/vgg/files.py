@@ -104,16 +104,9 @@ def read_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
 
 
 def write_weights(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> None:
-    """Write the nine convolutions with their checksum, whole or not at all.
+    """Write what :func:`read_weights` returns and a checksum, whole or not at all.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where; the folder is made if it is not there.
-    arrays : mapping of str to numpy.ndarray
-        As :func:`read_weights` returns them.
-    metadata : mapping of str to str
-        What is to be known about them; empty entries are left out.
+    The folder is made if it is not there; empty entries of ``metadata`` are left out.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 __all__ = [
     "CONVOLUTIONS",
@@ -94,18 +94,12 @@ PAPER_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
 def layer(name: str) -> Convolution:
-    """Return the convolution whose ReLU has this name.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer.
-    """
+    """Return the convolution whose ReLU has this name."""
     for convolution in CONVOLUTIONS:
         if convolution.relu == name:
             return convolution
     raise InputError(
-        f"layers: {name!r} is unknown, expected one of {', '.join(LAYERS)}"
+        f"layers: {shown(name)} is unknown, expected one of {', '.join(LAYERS)}"
     )
 
 
@@ -125,7 +119,7 @@ def check_layers(layers: Any) -> tuple[str, ...]:
     if isinstance(layers, str):
         layers = [name.strip() for name in layers.split(",")]
     if not isinstance(layers, Sequence) or not layers:
-        raise InputError(f"layers must name at least one layer, got {layers!r}")
+        raise InputError(f"layers must name at least one layer, got {shown(layers)}")
     found = [layer(name) for name in layers]
     if len(set(found)) < len(found):
         raise InputError(f"layers must not name a layer twice, got {', '.join(layers)}")
@@ -137,14 +131,7 @@ def map_shape(
 ) -> tuple[int, int]:
     """Return the size of a layer's feature maps for an image of this size.
 
-    Parameters
-    ----------
-    height, width : int
-        Size of the image in pixels.
-    name : str
-        A layer of :data:`LAYERS`.
-    pooling : {"ceil", "floor"}
-        How the 2x2 pooling treats an odd last row or column.
+    ``pooling``, "ceil" or "floor", says what becomes of an odd last row or column.
     """
     for _ in range(layer(name).block - 1):
         height, width = pooled_shape(height, width, pooling)
@@ -172,20 +159,10 @@ def receptive_field(name: str) -> int:
 
 
 def receptive_box(name: str, row: int, column: int) -> tuple[int, int, int]:
-    """Return the square of pixels that a sample of a layer sees.
+    """Return first row, first column and side of the square that a sample sees.
 
-    Parameters
-    ----------
-    name : str
-        A layer of :data:`LAYERS`.
-    row, column : int
-        The sample, from 0.
-
-    Returns
-    -------
-    top, left, side : int
-        First row and column, and side, in pixels. Near the border of the image the
-        square reaches over it, where the network sees zeros.
+    Near the border of the image the square reaches over it, where the network sees
+    zeros.
     """
     stride, side = layer(name).stride, receptive_field(name)
     margin = (side - stride) // 2
@@ -195,20 +172,12 @@ def receptive_box(name: str, row: int, column: int) -> tuple[int, int, int]:
 def multiply_adds(height: int, width: int, name: str, channels: int = 1) -> int:
     """Return the multiply-adds from the input up to and including a layer.
 
-    Parameters
-    ----------
-    height, width : int
-        Size of one source in pixels.
-    name : str
-        A layer of :data:`LAYERS`.
-    channels : int, optional
-        Input channels of conv1_1: 1 for the exact grey collapse, 3 for colour.
+    For one source of that size; conv1_1 has one input channel where its three kernels
+    are added up, ``channels=3`` where they are not.
     """
-    total = 0
-    for convolution in CONVOLUTIONS:
+    last, total = layer(name), 0
+    for convolution in CONVOLUTIONS[: CONVOLUTIONS.index(last) + 1]:
         rows, columns = map_shape(height, width, convolution.relu)
         inputs = channels if convolution.index == 0 else convolution.inputs
         total += rows * columns * inputs * convolution.outputs * 9
-        if convolution.relu == name:
-            return total
-    return layer(name).index  # unknown names raise
+    return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 __all__ = ["BAND", "parse_memory", "plan_band"]
 
@@ -27,22 +27,16 @@ PLANES = {True: (13, 6), False: (3, 4)}
 
 
 def parse_memory(text: str | int) -> int:
-    """Return a number of bytes from text such as ``1GB`` or ``800 MB``.
-
-    Raises
-    ------
-    InputError
-        If it is not an amount of memory.
-    """
+    """Return a number of bytes from text such as ``1GB`` or ``800 MB``."""
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-    cleaned = str(text).strip().upper().replace(" ", "").replace("IB", "B")
-    digits = cleaned.rstrip("KMGTB")
     try:
+        cleaned = str(text).strip().upper().replace(" ", "").replace("IB", "B")
+        digits = cleaned.rstrip("KMGTB")
         amount = float(digits) * units[cleaned[len(digits) :]]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RuntimeError):
         amount = math.nan
     if not (math.isfinite(amount) and amount > 0):
-        raise InputError(f"max_memory must be an amount such as 1GB, got {text!r}")
+        raise InputError(f"max_memory must be an amount such as 1GB, got {shown(text)}")
     return int(amount)
 
 

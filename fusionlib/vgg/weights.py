@@ -64,7 +64,6 @@ KINDS = {
 #: The first biases of conv1_1 in the Oxford release, by which it is recognised.
 OXFORD_BIASES = (0.73018, 0.06494, 0.03429, 0.82604, 0.25780, 0.54868)
 
-
 #: Mean and standard deviation of the Oxford weights and biases, by layer.
 SEEDED_MOMENTS = {
     "conv1_1": (-0.00205, 0.19143, 0.4678, 0.2974),
@@ -151,11 +150,6 @@ def grey_convolutions(
 ) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
     """Yield the nine convolutions for images of one channel.
 
-    Parameters
-    ----------
-    weights : VGGWeights
-        The nine convolutions for colour.
-
     Yields
     ------
     weight, bias : numpy.ndarray, shapes (M, N, 3, 3) and (M,)
@@ -229,16 +223,6 @@ def quiet_weights(
     """Return what :func:`load_weights` does, without its warnings.
 
     For callers that say themselves which weights these are.
-
-    Parameters
-    ----------
-    weights
-        See :func:`load_weights`.
-
-    Raises
-    ------
-    InputError
-        As :func:`load_weights`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WeightsWarning)
@@ -328,11 +312,6 @@ def seeded_weights(seed: int = 0) -> VGGWeights:
     :data:`SEEDED_MOMENTS`. They need no file and are the same everywhere, because
     the stream of ``numpy.random.RandomState`` is frozen. They are **not** the
     trained network.
-
-    Parameters
-    ----------
-    seed : int, optional
-        Seed of the generator.
     """
     random = np.random.RandomState(seed)
     arrays = {}

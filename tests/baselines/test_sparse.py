@@ -283,7 +283,9 @@ def test_jsr_smallest_size():
     [
         ({"sparsity": 0}, "sparsity must be a whole number of at least 1"),
         ({"convention": "x"}, "convention must be one of published, exact"),
+        ({"sparsity": 99}, "sparsity must be at most 98, got 99"),
         ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": 2**32}, "seed must be at most 4294967295, got 4294967296"),
         ({"dictionary": np.ones((48, 9))}, "dictionary must be a 49xN array, got 48x9"),
     ],
 )

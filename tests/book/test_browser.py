@@ -2,8 +2,8 @@
 
 import pytest
 
+from ..support.built_book import HTML, PAGES
 from ..support.pages import COLOURS, contrast, wait_drawn
-from .test_pages import HTML, PAGES
 
 READ = [p for p in PAGES if "_modules" not in p.parts]
 NAMES = [str(p.relative_to(HTML)) for p in READ]

@@ -1,28 +1,17 @@
 """The built book as files: nothing external, nothing heavy, nothing without words."""
 
 import functools
-import os
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 
 from fusionlib.vgg.weights import KINDS
 
-ROOT = Path(__file__).parents[2]
-HTML = Path(os.environ.get("FUSIONLIB_HTML", ROOT / "book" / "_build" / "html"))
+from ..support.built_book import HTML, PAGES, ROOT
+
 MEGABYTE = 1_000_000
-
-if not (HTML / "index.html").is_file():
-    pytest.skip("the book is not built: run `make book`", allow_module_level=True)
-
-PAGES = sorted(
-    path
-    for path in HTML.rglob("*.html")
-    if "_static" not in path.parts and path.name != "index.html"
-)
 
 
 @functools.cache
