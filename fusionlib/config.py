@@ -21,7 +21,7 @@ from .vgg.layers import PAPER_LAYERS, check_layers
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
 
 #: Names of the presets.
-PRESETS = ("paper", "released", "recommended")
+PRESETS = ("paper", "released")
 
 #: Arithmetic that the network can run in.
 PRECISIONS = ("fp32", "bf16")
@@ -31,15 +31,6 @@ BASE_RULES = ("average", "activity", "contrast")
 
 #: Largest block radius that makes sense for any accepted image.
 MAX_RADIUS = 1024
-
-_OWN: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "released": {"before_relu": True},
-    "recommended": {
-        "lam": 20.0, "base": "activity", "mirror": 32, "guided_radius": 16,
-        "input_scale": 255.0, "power": 4.0, "selection": "absmax", "gain": 1.3,
-    },
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,7 @@ class FusionConfig:
         Exponent of activity or contrast in the weights of the base parts, above 0.
     guided_radius : int
         r of the guided filter that fits the weights of the base parts to the edges
-        of the sources, see :func:`fusionlib.weight_maps.guided_filter`; 0 is none.
+        of the sources, see :func:`fusionlib.images.filters.guided_filter`; 0 is none.
     mirror : int
         Mirrored pixels around what the network sees, a multiple of 8. The paper has
         0: the network's zeros lie beside the image and weaken its border.
@@ -160,10 +151,9 @@ class FusionConfig:
 
         Parameters
         ----------
-        name : {"paper", "released", "recommended"}
+        name : {"paper", "released"}
             ``paper`` is what the text says. ``released`` is how the authors'
             released images were made: features are read before the ReLU.
-            ``recommended`` goes one step further with the same network.
         **changes
             Fields to set otherwise.
 
@@ -173,7 +163,7 @@ class FusionConfig:
             If the name is unknown or a field is out of range.
         """
         check_choice(name, "preset", PRESETS)
-        return cls(**_OWN[name] | changes)
+        return cls(**{"before_relu": name == "released"} | changes)
 
     @property
     def preset_name(self) -> str:

@@ -18,15 +18,11 @@ from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
 from .images.colour import compose, split_sources
+from .images.filters import guided_filter, histogram_contrast
 from .images.validation import Image, as_image, as_sources, check_choice
 from .vgg.layers import layer
 from .vgg.memory import BAND, plan_band
-from .weight_maps import (
-    guided_filter,
-    histogram_contrast,
-    upsample,
-    weights_from_activity,
-)
+from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
     import os
@@ -233,7 +229,7 @@ def weigh_bases(
         ``base`` is the rule. "average": ``alpha``, or 1/K each. "activity":
         ``S_k^p / sum_n S_n^p`` with the activity S_k of source k itself at relu3_1,
         above that of an empty image and smoothed, p = ``base_power``. "contrast": the
-        same with :func:`fusionlib.weight_maps.histogram_contrast`.
+        same with :func:`fusionlib.images.filters.histogram_contrast`.
     network : Network
         Computes the activity.
     band : int, optional

@@ -7,12 +7,12 @@ import scipy.ndimage
 from fusionlib import FusionConfig, InputError, fuse, load_pair
 from fusionlib.features import Network, activities
 from fusionlib.fusion import fuse_image, reconstruct, weigh_bases
-from fusionlib.weight_maps import (
+from fusionlib.images.filters import (
     GUIDED_VARIANCE,
     guided_filter,
     histogram_contrast,
-    weights_from_activity,
 )
+from fusionlib.weight_maps import weights_from_activity
 
 RULES = [
     {"base": "activity"},
