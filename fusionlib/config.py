@@ -27,6 +27,9 @@ PRESETS = ("paper", "released")
 #: Arithmetic that the network can run in.
 PRECISIONS = ("fp32", "bf16")
 
+#: How base parts are weighed, see :class:`FusionConfig`.
+BASE_RULES = ("average", "activity", "contrast")
+
 #: Largest block radius that makes sense for any accepted image.
 MAX_RADIUS = 1024
 
@@ -62,6 +65,24 @@ class FusionConfig:
     selection : {"max", "absmax"}
         How candidates become one: equation (10) is "max"; "absmax" takes the
         candidate of largest magnitude.
+    base : {"average", "activity", "contrast"}
+        Weights of the base parts in equation (3): everywhere the same (``alpha``);
+        by the deep activity of the sources; or by the contrast of their histograms.
+        See :func:`fusionlib.fusion.weigh_bases`.
+    base_power : float
+        Exponent of activity or contrast in the weights of the base parts, above 0.
+    guided_radius : int
+        r of the guided filter that fits the weights of the base parts to the edges
+        of the sources, see :func:`fusionlib.images.filters.guided_filter`; 0 is none.
+    mirror : int
+        Mirrored pixels around what the network sees, a multiple of 8. The paper has
+        0: the network's zeros lie beside the image and weaken its border.
+    above_floor : bool
+        Take from each activity the response to an empty image.
+    power : float
+        Exponent of the activities in equation (7), above 0.
+    gain : float
+        Factor on the fused detail content in equation (11), above 0.
     precision : {"fp32", "bf16"}
         Arithmetic of the network: float32, or bfloat16 if that is asked for. The
         rest of the method is float64.
@@ -84,6 +105,13 @@ class FusionConfig:
     radius: int = 1
     upsampling: str = "nearest"
     selection: str = "max"
+    base: str = "average"
+    base_power: float = 2.0
+    guided_radius: int = 0
+    mirror: int = 0
+    above_floor: bool = False
+    power: float = 1.0
+    gain: float = 1.0
     precision: str = "fp32"
     colour: str = "luminance"
 
@@ -98,10 +126,23 @@ class FusionConfig:
         put("padding", padding)
         put("alpha", check_shares(self.alpha, "alpha"))
         put("layers", check_layers(self.layers))
-        if not isinstance(self.before_relu, bool | np.bool_):
-            raise InputError(f"before_relu must be a bool, got {self.before_relu!r}")
-        put("before_relu", bool(self.before_relu))
-        put("input_scale", check_positive(self.input_scale, "input_scale"))
+        for name in ("before_relu", "above_floor"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise InputError(f"{name} must be a bool, got {value!r}")
+            put(name, bool(value))
+        for name in ("input_scale", "base_power", "power", "gain"):
+            put(name, check_positive(getattr(self, name), name))
+        for name in ("mirror", "guided_radius"):
+            value = getattr(self, name)
+            put(name, check_positive_int(value, name, minimum=0, maximum=MAX_RADIUS))
+        if self.mirror % 8:
+            raise InputError(f"mirror must be a multiple of 8, got {self.mirror}")
+        check_choice(self.base, "base", BASE_RULES)
+        if self.alpha is not None and self.base != "average":
+            raise InputError(
+                f'alpha is for base="average", but base is "{self.base}": leave one out'
+            )
         put("pooling", check_choice(self.pooling, "pooling", ("ceil", "floor")))
         put("radius", check_positive_int(self.radius, "radius", maximum=MAX_RADIUS))
         check_choice(self.upsampling, "upsampling", ("nearest", "bilinear"))

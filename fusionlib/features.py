@@ -16,7 +16,7 @@ from .errors import InputError
 from .images.validation import Image
 from .vgg.bands import run_by_rows
 from .vgg.convolution import Convolver, check_precision, pick_device
-from .vgg.layers import CONVOLUTIONS, check_layers, map_shape
+from .vgg.layers import CONVOLUTIONS, check_layers, layer, map_shape
 from .vgg.memory import BAND
 from .vgg.module import build_network
 from .vgg.weights import grey_convolutions
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from .vgg.weights import VGGWeights
 
 __all__ = ["Network", "activities", "build_network", "feature_maps"]
+
+
+#: Side of the empty image whose response is the floor of activities: the middle of it
+#: sees none of the network's zeros beside the image.
+EMPTY = 128
 
 
 class Network:
@@ -192,7 +197,8 @@ def activities(
     Returns
     -------
     dict of str to numpy.ndarray, shape (K, h, w)
-        The l1-norm of a layer's features over the channels.
+        The l1-norm of a layer's features over the channels; with
+        ``config.above_floor``, its distance from that of an empty image.
 
     Raises
     ------
@@ -203,18 +209,13 @@ def activities(
         weights = Network(weights, device, config.precision)
     stack = _stack(details, config.layers, config.pooling)
     # One source after the other: their features are never held together.
-    maps = [
-        run_by_rows(
-            weights.put(detail[None, None], config.input_scale),
-            weights.convolvers,
-            config.layers,
-            lambda x: l1_norm(x).cpu().numpy(),
-            before_relu=config.before_relu,
-            pooling=config.pooling,
-            band=band,
-        )
-        for detail in stack
-    ]
+    maps = [_read(detail, weights, config, band) for detail in stack]
+    if config.above_floor:
+        empty = _read(np.zeros((EMPTY, EMPTY)), weights, config, band)
+        for name in config.layers:
+            centre = EMPTY // layer(name).stride // 2
+            for one in maps:
+                one[name] = abs(one[name] - empty[name][0, centre, centre])
     found = {
         name: np.concatenate([one.pop(name) for one in maps], dtype=dtype)
         for name in config.layers
@@ -225,6 +226,30 @@ def activities(
                 f"input_scale: {config.input_scale:g} is too large for these weights, "
                 f"features of {name} are not finite"
             )
+    return found
+
+
+def _read(
+    image: Image, network: Network, config: FusionConfig, band: int
+) -> dict[str, NDArray[Any]]:
+    """Return the l1-norms of one image's features, shape (1, h, w) a layer."""
+    edge, (height, width) = config.mirror, image.shape
+    padded = np.pad(image, edge, "symmetric") if edge else image
+    found = run_by_rows(
+        network.put(padded[None, None], config.input_scale),
+        network.convolvers,
+        config.layers,
+        lambda x: l1_norm(x).cpu().numpy(),
+        before_relu=config.before_relu,
+        pooling=config.pooling,
+        band=band,
+    )
+    if edge:
+        for name, maps in found.items():
+            first = edge // layer(name).stride
+            rows, columns = map_shape(height, width, name, config.pooling)
+            inner = slice(first, first + rows), slice(first, first + columns)
+            found[name] = maps[:, *inner].copy()
     return found
 
 

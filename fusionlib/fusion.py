@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from ._compute import Clock
 from ._version import __version__
@@ -17,9 +18,10 @@ from .config import FusionConfig
 from .decomposition import decompose
 from .errors import InputError
 from .images.colour import by_channel, compose, luminance, split_sources
-from .images.validation import Image, as_sources, check_choice
+from .images.filters import guided_filter, histogram_contrast
+from .images.validation import Image, as_image, as_sources, check_choice
 from .vgg.layers import layer
-from .vgg.memory import plan_band
+from .vgg.memory import BAND, plan_band
 from .weight_maps import upsample, weights_from_activity
 
 if TYPE_CHECKING:
@@ -39,8 +41,16 @@ __all__ = [
     "load_model",
     "reconstruct",
     "select",
+    "weigh_bases",
 ]
 
+
+#: What the network was trained to see as no light: the mean of ImageNet's photographs.
+MEAN_GREY = 116 / 255
+
+#: Smoothing of the sources' activity before it weighs base parts, in samples of
+#: relu3_1, which are 4 pixels apart.
+BASE_SIGMA = 2.0
 
 #: Rows of the image for which :func:`fuse_image` holds weight maps at once.
 SLAB = 256
@@ -50,38 +60,45 @@ SLAB = 256
 class FusionResult:
     """The fused image and every intermediate, by the paper's names.
 
-    Attributes
-    ----------
-    I, I_b, I_d : numpy.ndarray, shape (K, H, W)
-        Sources, base parts of equation (1), detail contents of equation (2). Of a
-        colour source, I is the luminance; fused by channel, all arrays get a last axis.
-    F_b : numpy.ndarray, shape (H, W)
-        Fused base part, equation (3).
-    C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
-        Initial and final activity maps by layer, equations (5) and (6).
-    W : dict of str to numpy.ndarray, shape (K, h, w)
-        Initial weight maps by layer, equation (7); see :attr:`W_hat`.
-    F_d_i : dict of str to numpy.ndarray, shape (H, W)
-        Candidates by layer, equation (9).
-    F_d : numpy.ndarray, shape (H, W)
-        Fused detail content, equation (10).
-    winner : numpy.ndarray of int, shape (H, W)
-        Which layer gave F_d, as an index into ``config.layers``; the first of
-        equals.
-    F : numpy.ndarray, shape (H, W)
-        Fused image, equation (11), or its luminance if a source was in colour. It
-        can leave [0, 1] a little; :attr:`image` and :attr:`luminance` do not.
-    config : FusionConfig
-        The parameters.
-    provenance : dict
-        Version, preset, weights, device, and seconds of each step.
-    chroma : numpy.ndarray, shape (2, H, W), or None
-        C_b and C_r of the colour source, if there was one.
+        Attributes
+        ----------
+        I, I_b, I_d : numpy.ndarray, shape (K, H, W)
+            Sources, base parts of equation (1), detail contents of equation (2). Of a
+    <<<<<<< HEAD
+            colour source, I is the luminance; fused by channel, all arrays get a last axis.
+    =======
+            colour source, I is the luminance.
+        W_b : numpy.ndarray, shape (K,) or (K, H, W)
+            Weights of the base parts, equation (3).
+    >>>>>>> rec
+        F_b : numpy.ndarray, shape (H, W)
+            Fused base part, equation (3).
+        C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
+            Initial and final activity maps by layer, equations (5) and (6).
+        W : dict of str to numpy.ndarray, shape (K, h, w)
+            Initial weight maps by layer, equation (7); see :attr:`W_hat`.
+        F_d_i : dict of str to numpy.ndarray, shape (H, W)
+            Candidates by layer, equation (9).
+        F_d : numpy.ndarray, shape (H, W)
+            Fused detail content, equation (10).
+        winner : numpy.ndarray of int, shape (H, W)
+            Which layer gave F_d, as an index into ``config.layers``; the first of
+            equals.
+        F : numpy.ndarray, shape (H, W)
+            Fused image, equation (11), or its luminance if a source was in colour. It
+            can leave [0, 1] a little; :attr:`image` and :attr:`luminance` do not.
+        config : FusionConfig
+            The parameters.
+        provenance : dict
+            Version, preset, weights, device, and seconds of each step.
+        chroma : numpy.ndarray, shape (2, H, W), or None
+            C_b and C_r of the colour source, if there was one.
     """
 
     I: Image  # noqa: E741 - the paper's name
     I_b: Image
     I_d: Image
+    W_b: Image
     F_b: Image
     C: Mapping[str, Image]
     C_hat: Mapping[str, Image]
@@ -201,14 +218,70 @@ def as_config(config: FusionConfig | None, weights: Any = None) -> FusionConfig:
     return config
 
 
-def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
+def weigh_bases(
+    images: Sequence[Image], config: FusionConfig, network: Network, band: int = BAND
+) -> Image | Sequence[float]:
+    """Return the weights of the base parts in equation (3), of sum 1 over the sources.
+
+    Parameters
+    ----------
+    images : sequence of K arrays, shape (H, W)
+        The sources.
+    config : FusionConfig
+        ``base`` is the rule. "average": ``alpha``, or 1/K each. "activity":
+        ``S_k^p / sum_n S_n^p`` with the activity S_k of source k itself at relu3_1,
+        above that of an empty image and smoothed, p = ``base_power``. "contrast": the
+        same with :func:`fusionlib.images.filters.histogram_contrast`.
+    network : Network
+        Computes the activity.
+    band : int, optional
+        See :func:`fusionlib.features.activities`.
+
+    Returns
+    -------
+    numpy.ndarray of shape (K, H, W), or sequence of K floats
+        Weight maps, or one weight for each source.
+    """
+    if config.base == "average":
+        return _shares(config.alpha, len(images))
+    if config.base == "contrast":
+        strength, stride = np.stack([histogram_contrast(i) for i in images]), 1
+    else:
+        strength, stride = _source_activity(images, config, network, band), 4
+    shares = weights_from_activity(strength, config.base_power)
+    height, width = images[0].shape
+    maps = upsample(shares, stride, (height, width), "bilinear")
+    if config.guided_radius:
+        guide = np.mean(images, axis=0)
+        maps = np.stack([guided_filter(m, guide, config.guided_radius) for m in maps])
+        maps = weights_from_activity(np.maximum(maps, 0))
+    return maps
+
+
+def _source_activity(
+    images: Sequence[Image], config: FusionConfig, network: Network, band: int
+) -> Image:
+    """Return the smoothed activity of the sources at relu3_1, shape (K, h, w)."""
+    from .features import activities
+
+    reading = config.replace(
+        layers=("relu3_1",), input_scale=255.0, before_relu=False, above_floor=True
+    )
+    maps = [
+        activities([image - MEAN_GREY], network, reading, band=band)["relu3_1"][0]
+        for image in images
+    ]
+    return np.stack([gaussian_filter(m, BASE_SIGMA, mode="nearest") for m in maps])
+
+
+def fuse_base(bases: Image, alpha: Image | Sequence[float] | None = None) -> Image:
     """Return the weighted average of the base parts, equation (3).
 
     Parameters
     ----------
     bases : numpy.ndarray, shape (K, H, W)
         Base parts.
-    alpha : sequence of K floats, optional
+    alpha : array_like, shape (K,) or (K, H, W), optional
         Weights; 1/K each by default.
 
     Raises
@@ -220,7 +293,9 @@ def fuse_base(bases: Image, alpha: Sequence[float] | None = None) -> Image:
     return sum(share * base for share, base in zip(shares, bases, strict=True))
 
 
-def _shares(alpha: Sequence[float] | None, count: int) -> Sequence[float]:
+def _shares(
+    alpha: Image | Sequence[float] | None, count: int
+) -> Image | Sequence[float]:
     """Return the weights of the base parts, one for each source."""
     if alpha is None:
         return [1 / count] * count
@@ -292,7 +367,7 @@ def fuse_details(
     shape = details.shape[1], details.shape[2]
     for name, initial in activity.items():
         C_hat[name] = block_average(initial, config.radius)
-        W[name] = weights_from_activity(C_hat[name])
+        W[name] = weights_from_activity(C_hat[name], config.power)
         grown = upsample(W[name], layer(name).stride, shape, config.upsampling)
         F_d_i[name] = fuse_candidate(grown, details)
     return FusedDetails(
@@ -300,9 +375,9 @@ def fuse_details(
     )
 
 
-def reconstruct(base: Image, detail: Image) -> Image:
-    """Return the fused image, the sum of base and detail, equation (11)."""
-    return base + detail
+def reconstruct(base: Image, detail: Image, gain: float = 1.0) -> Image:
+    """Return the fused image ``base + gain * detail``; equation (11) has gain 1."""
+    return base + (detail if gain == 1 else gain * detail)
 
 
 @by_channel
@@ -375,7 +450,8 @@ def fuse(
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
     I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))
     del parts
-    F_b = fuse_base(I_b, config.alpha)
+    W_b = job.base_weights()
+    F_b = fuse_base(I_b, W_b)
     clock.lap("decomposition")
 
     C = job.activities(I_d)
@@ -384,10 +460,10 @@ def fuse(
     details = fuse_details(C, I_d, config)
     clock.lap("weights")
 
-    F = reconstruct(F_b, details.F_d)
+    F = reconstruct(F_b, details.F_d, config.gain)
     clock.lap("reconstruction")
     return FusionResult(
-        np.stack(images), I_b, I_d, F_b, C, *details, F,
+        np.stack(images), I_b, I_d, np.asarray(W_b), F_b, C, *details, F,
         config, job.provenance, job.chroma,
     )  # fmt: skip
 
@@ -423,7 +499,7 @@ def fuse_image(
     shape = images[0].shape[0], images[0].shape[1]
     fused = np.zeros(shape)
     I_d = np.empty((len(images), *shape))
-    for k, share in enumerate(_shares(config.alpha, len(images))):
+    for k, share in enumerate(job.base_weights()):
         base, I_d[k] = decompose(images[k], config.lam, padding=config.padding)
         fused += share * base
         del base
@@ -439,7 +515,7 @@ def fuse_image(
             part[name] = maps[:, outer.start // stride : -(-outer.stop // stride)]
         details = fuse_details(part, I_d[:, outer], config)
         inner = slice(rows.start - outer.start, rows.stop - outer.start)
-        fused[rows] = reconstruct(fused[rows], details.F_d[inner])
+        fused[rows] = reconstruct(fused[rows], details.F_d[inner], config.gain)
     clock.lap("weights")
     del C, I_d, part, details  # what is written next takes memory too
     return _shown(fused, job.chroma, out=fused), job.provenance
@@ -498,6 +574,13 @@ class _Job:
             )
             self._moves = [dataclasses.asdict(move) for move in moves]
             self.clock.lap("registration")
+
+    def base_weights(self) -> Image | Sequence[float]:
+        """Return the weights of the base parts, equation (3)."""
+        images = self.images
+        if self.config.base != "average":
+            images = [as_image(image) for image in images]
+        return weigh_bases(images, self.config, self._model.network, self._band)
 
     def activities(self, details: Image) -> dict[str, Image]:
         """Return the activities of equation (5) by the job's network."""

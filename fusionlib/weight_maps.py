@@ -11,18 +11,20 @@ from .images.validation import Image, check_choice
 __all__ = ["upsample", "weights_from_activity"]
 
 
-def weights_from_activity(activity: Image) -> Image:
+def weights_from_activity(activity: Image, power: float = 1.0) -> Image:
     """Return each source's share of the activity, equation (7).
 
     Parameters
     ----------
     activity : numpy.ndarray, shape (K, h, w)
         Final activity maps of K sources, finite and at least 0.
+    power : float, optional
+        Exponent q; the paper has 1. The larger, the more the stronger source gets.
 
     Returns
     -------
     numpy.ndarray, shape (K, h, w)
-        ``W_k = C_k / sum_n C_n``, in [0, 1] and with sum 1 over k. The paper calls
+        ``W_k = C_k^q / sum_n C_n^q``, in [0, 1] and with sum 1 over k. The paper calls
         this soft-max; its formula is the plain ratio. Where all activities are
         zero the weights are 1/K.
 
@@ -50,6 +52,8 @@ def weights_from_activity(activity: Image) -> Image:
     largest = activity.max(axis=0)
     silent = largest == 0
     shares = activity / np.where(silent, 1, largest)
+    if power != 1:
+        shares **= power
     shares[:, silent] = 1
     shares /= shares.sum(axis=0)
     return shares

@@ -169,7 +169,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_the_method_stays_short():
     lines = {name: len((LIBRARY / f"{name}.py").read_text("utf-8").splitlines())
              for name in METHOD}  # fmt: skip
-    assert sum(lines.values()) <= 1300
+    assert sum(lines.values()) <= 1500
 
 
 def functions():
