@@ -118,8 +118,10 @@ class Processes(Pool):
             # A pool of one process: when it dies, it is known over which item.
             return ProcessPoolExecutor(1, context, _begin, (function, ours))
 
-        idle = [worker() for _ in range(min(self.workers, len(calls)))]
-        threads = max(1, thread_budget() // max(1, len(idle)))
+        count = min(self.workers, len(calls))
+        threads = max(1, thread_budget() // max(1, count))
+        with _starting(threads):
+            idle = [worker() for _ in range(count)]
         busy: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
         waiting, deaths = deque(range(len(calls))), Counter[int]()
         try:
@@ -159,15 +161,21 @@ class Processes(Pool):
 
 @contextlib.contextmanager
 def _starting(threads: int) -> Iterator[None]:
-    """Let processes that are started here use some threads and not see Ctrl-C."""
+    """Let processes that are started here use some threads, and outlive Ctrl-C.
+
+    Ctrl-C and the end of a terminal reach all processes of a group; this one ends the
+    others when it has written what it must.
+    """
     saved = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     mask = None
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # what starts it lets signals through again
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signals = {signal.SIGINT, signal.SIGHUP}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        resource_tracker.ensure_running()  # what starts it lets SIGINT through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:

@@ -57,6 +57,7 @@ def look(what):
 
 def main():
     folder, count, workers, seconds = sys.argv[1:]
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
     with Runner(folder) as runner:
         items = make_items(folder, int(count), seconds=float(seconds))
         runner.run(items, make, Processes(int(workers)))
