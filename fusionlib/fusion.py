@@ -60,39 +60,35 @@ SLAB = 256
 class FusionResult:
     """The fused image and every intermediate, by the paper's names.
 
-        Attributes
-        ----------
-        I, I_b, I_d : numpy.ndarray, shape (K, H, W)
-            Sources, base parts of equation (1), detail contents of equation (2). Of a
-    <<<<<<< HEAD
-            colour source, I is the luminance; fused by channel, all arrays get a last axis.
-    =======
-            colour source, I is the luminance.
-        W_b : numpy.ndarray, shape (K,) or (K, H, W)
-            Weights of the base parts, equation (3).
-    >>>>>>> rec
-        F_b : numpy.ndarray, shape (H, W)
-            Fused base part, equation (3).
-        C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
-            Initial and final activity maps by layer, equations (5) and (6).
-        W : dict of str to numpy.ndarray, shape (K, h, w)
-            Initial weight maps by layer, equation (7); see :attr:`W_hat`.
-        F_d_i : dict of str to numpy.ndarray, shape (H, W)
-            Candidates by layer, equation (9).
-        F_d : numpy.ndarray, shape (H, W)
-            Fused detail content, equation (10).
-        winner : numpy.ndarray of int, shape (H, W)
-            Which layer gave F_d, as an index into ``config.layers``; the first of
-            equals.
-        F : numpy.ndarray, shape (H, W)
-            Fused image, equation (11), or its luminance if a source was in colour. It
-            can leave [0, 1] a little; :attr:`image` and :attr:`luminance` do not.
-        config : FusionConfig
-            The parameters.
-        provenance : dict
-            Version, preset, weights, device, and seconds of each step.
-        chroma : numpy.ndarray, shape (2, H, W), or None
-            C_b and C_r of the colour source, if there was one.
+    Attributes
+    ----------
+    I, I_b, I_d : numpy.ndarray, shape (K, H, W)
+        Sources, base parts of equation (1), detail contents of equation (2). Of a
+        colour source, I is the luminance; fused by channel, all arrays get a last axis.
+    W_b : numpy.ndarray, shape (K,) or (K, H, W)
+        Weights of the base parts, equation (3).
+    F_b : numpy.ndarray, shape (H, W)
+        Fused base part, equation (3).
+    C, C_hat : dict of str to numpy.ndarray, shape (K, h, w)
+        Initial and final activity maps by layer, equations (5) and (6).
+    W : dict of str to numpy.ndarray, shape (K, h, w)
+        Initial weight maps by layer, equation (7); see :attr:`W_hat`.
+    F_d_i : dict of str to numpy.ndarray, shape (H, W)
+        Candidates by layer, equation (9).
+    F_d : numpy.ndarray, shape (H, W)
+        Fused detail content, equation (10).
+    winner : numpy.ndarray of int, shape (H, W)
+        Which layer gave F_d, as an index into ``config.layers``; the first of
+        equals.
+    F : numpy.ndarray, shape (H, W)
+        Fused image, equation (11), or its luminance if a source was in colour. It
+        can leave [0, 1] a little; :attr:`image` and :attr:`luminance` do not.
+    config : FusionConfig
+        The parameters.
+    provenance : dict
+        Version, preset, weights, device, and seconds of each step.
+    chroma : numpy.ndarray, shape (2, H, W), or None
+        C_b and C_r of the colour source, if there was one.
     """
 
     I: Image  # noqa: E741 - the paper's name

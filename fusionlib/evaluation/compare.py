@@ -313,7 +313,8 @@ class Plan:
         else:
             with Runner(folder) as runner:
                 items = self._items(tasks, digests, runner.folder)
-                runner.check_settings(items, ("metrics", "convention"))
+                settings = {item.group: item.settings for item in items}
+                runner.check_settings(settings, ("metrics", "convention"))
                 records = runner.run(items, worker, pool, progress)
             found = [record["value"] for record in _all_done(records)]
         names = [source.name for source in self.sources]
