@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
-from .errors import InputError
+from .errors import InputError, shown
 from .images.colour import COLOUR
 from .images.validation import (
     check_choice,
@@ -129,7 +129,7 @@ class FusionConfig:
         for name in ("before_relu", "above_floor"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):
-                raise InputError(f"{name} must be a bool, got {value!r}")
+                raise InputError(f"{name} must be a bool, got {shown(value)}")
             put(name, bool(value))
         for name in ("input_scale", "base_power", "power", "gain"):
             put(name, check_positive(getattr(self, name), name))

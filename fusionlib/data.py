@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from .errors import InputError
+from .errors import InputError, shown
 from .images.colour import luminance
 from .images.io import check_file, is_file, read_image
 from .images.validation import Image, as_whole_number, check_same_shape
@@ -308,7 +308,8 @@ def load_pair(name: str | int) -> Pair:
     InputError
         If there is no such pair, or a real one has not been fetched or is damaged.
     """
-    text = str(name).strip().lower()
+    text = shown(name) if isinstance(name, int) else str(name)
+    text = text.strip().lower()
     if text.startswith(VIFB):
         return _load_vifb(find_vifb(text))
     number = as_whole_number(text.removeprefix("tno"))
@@ -318,7 +319,7 @@ def load_pair(name: str | int) -> Pair:
     if text not in names:
         raise InputError(
             f"pair must be a scene ({', '.join(names)}), a number from 1 to "
-            f"{NUMBERS[-1]}, or one of VIFB as vifb:carLight, got {name!r}"
+            f"{NUMBERS[-1]}, or one of VIFB as vifb:carLight, got {shown(name)}"
         )
     return _load_scene(text)
 

@@ -15,7 +15,7 @@ from .config import FusionConfig
 from .errors import InputError
 from .images.validation import Image
 from .vgg.bands import run_by_rows
-from .vgg.convolution import Convolver, check_precision, pick_device
+from .vgg.convolution import Convolver, check_precision, resolve_device
 from .vgg.layers import CONVOLUTIONS, check_layers, layer, map_shape
 from .vgg.memory import BAND
 from .vgg.module import build_network
@@ -40,7 +40,7 @@ class Network:
     weights : VGGWeights
         The nine convolutions.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     precision : {"fp32", "bf16"}, optional
         See :func:`fusionlib.vgg.convolution.check_precision`.
 
@@ -61,7 +61,7 @@ class Network:
     def __init__(
         self, weights: VGGWeights, device: str = "auto", precision: str = "fp32"
     ) -> None:
-        self.device = pick_device(device)
+        self.device = resolve_device(device)
         self.precision = check_precision(precision, self.device)
         self.convolvers = {
             convolution: Convolver(self.put(weight), self.put(bias))
@@ -188,7 +188,7 @@ def activities(
         Which layers, and how they are read.
     device : str, optional
         Where to run weights that are not a network yet; see
-        :func:`fusionlib.vgg.convolution.pick_device`.
+        :func:`fusionlib.vgg.convolution.resolve_device`.
     band : int, optional
         Features of a layer that are held at once; see :mod:`fusionlib.vgg.memory`.
     dtype : numpy floating type, optional

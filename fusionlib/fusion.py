@@ -165,7 +165,7 @@ def load_model(
     weights : str, path-like, VGGWeights, Model or None, optional
         See :func:`fusionlib.vgg.weights.load_weights`. A Model is returned as it is.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     precision : str, optional
         See :func:`fusionlib.vgg.convolution.check_precision`; fp32 by default.
 
@@ -197,9 +197,9 @@ def load_model(
 
 
 def _same_device(name: str, device: Any) -> bool:
-    from .features import pick_device
+    from .features import resolve_device
 
-    asked = pick_device(name)
+    asked = resolve_device(name)
     return asked.type == device.type and (asked.index or 0) == (device.index or 0)
 
 
@@ -400,7 +400,7 @@ def fuse(
         See :func:`fusionlib.vgg.weights.load_weights`; or what :func:`load_model`
         returned, with its device and precision: others are refused.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     register : bool, optional
         First move the other sources onto the colour source, or onto the first one if
         all are grey, by :func:`fusionlib.images.registration.register`. It is not

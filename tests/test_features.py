@@ -21,7 +21,7 @@ from fusionlib.vgg import layers as architecture
 from fusionlib.vgg.convolution import (
     Convolver,
     check_precision,
-    pick_device,
+    resolve_device,
 )
 from fusionlib.vgg.layers import CONVOLUTIONS, LAYERS, PAPER_LAYERS
 
@@ -165,13 +165,13 @@ def test_the_network_of_torch_pools_as_it_is_told(seeded, pooling):
 def test_devices_that_are_not_there_are_refused(monkeypatch):
     for name in ("tpu", "auto:1", "cpu:x", "cpu:1", "", None, "cpu:-3"):
         with pytest.raises(InputError, match="^device"):
-            pick_device(name)
+            resolve_device(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert pick_device("cuda:1") == torch.device("cuda:1")
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
     for name in ("cuda:2", "cuda:7", "cuda:99999999999999999999"):
         with pytest.raises(InputError, match="^device"):
-            pick_device(name)
+            resolve_device(name)
 
 
 @pytest.mark.parametrize(

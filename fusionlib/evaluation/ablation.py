@@ -236,7 +236,7 @@ class Measurer:
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     """
 
     weights: VGGWeights
@@ -312,7 +312,7 @@ def run_ablation(
     crop : tuple of int, optional
         Largest height and width that is used, from the middle of each pair.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     progress : bool, optional
         Show a progress bar on stderr.
 

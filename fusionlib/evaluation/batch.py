@@ -43,7 +43,7 @@ class Fuser:
     config : FusionConfig
         Parameters of the method.
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
     register : bool, optional
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str, optional

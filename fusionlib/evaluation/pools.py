@@ -49,7 +49,7 @@ class Pool:
         Raises
         ------
         InputError
-            As :func:`fusionlib.vgg.convolution.pick_device`.
+            As :func:`fusionlib.vgg.convolution.resolve_device`.
         """
         return self.call(_kind_of_device, name)
 
@@ -70,9 +70,9 @@ class Pool:
 
 
 def _kind_of_device(name: str) -> str:
-    from ..vgg.convolution import pick_device
+    from ..vgg.convolution import resolve_device
 
-    return pick_device(name).type
+    return resolve_device(name).type
 
 
 class Processes(Pool):

@@ -234,7 +234,7 @@ def read_activities(
         The two readings, from one pass of the network, in single precision.
     """
     from ..features import Network, build_network
-    from ..vgg.convolution import pick_device
+    from ..vgg.convolution import resolve_device
 
     def both(x: Any) -> tuple[Any, Any]:
         norms = l1_norm(x), l1_norm(x.clamp(min=0))
@@ -252,7 +252,7 @@ def read_activities(
     else:
         import torch
 
-        place = pick_device(device)
+        place = resolve_device(device)
         stack = np.stack([np.asarray(detail) for detail in details])[:, None]
         planes = (stack - np.reshape(mean, (1, 3, 1, 1))) * input_scale
         x = torch.tensor(planes, dtype=torch.float32, device=place)
@@ -396,7 +396,7 @@ def measure(
     weights : VGGWeights
         The weights of variants whose network is "trained".
     device : str, optional
-        See :func:`fusionlib.vgg.convolution.pick_device`.
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
 
     Yields
     ------

@@ -347,21 +347,23 @@ def check_shares(alpha: Any, name: str) -> tuple[float, ...] | None:
     if alpha is None:
         return None
     if isinstance(alpha, str | Mapping | Set):
-        raise InputError(f"{name} must be a sequence of numbers or None, got {alpha!r}")
+        raise InputError(
+            f"{name} must be a sequence of numbers or None, got {shown(alpha)}"
+        )
     try:
         items = list(alpha)
     except TypeError:
         raise InputError(
-            f"{name} must be a sequence of numbers or None, got {alpha!r}"
+            f"{name} must be a sequence of numbers or None, got {shown(alpha)}"
         ) from None
     try:
         values = tuple(
-            math.nan if isinstance(a, str | bool) else float(a) for a in items
+            math.nan if isinstance(a, (str, *_BOOLEAN)) else float(a) for a in items
         )
     except (TypeError, ValueError, OverflowError, RuntimeError):
         values = (math.nan,)
     if not all(math.isfinite(a) and a >= 0 for a in values):
-        raise InputError(f"{name} must hold numbers of at least 0, got {alpha!r}")
+        raise InputError(f"{name} must hold numbers of at least 0, got {shown(alpha)}")
     if not math.isclose(sum(values), 1, rel_tol=0, abs_tol=1e-9):
         raise InputError(f"{name} must have the sum 1, got the sum {sum(values):g}")
     return values

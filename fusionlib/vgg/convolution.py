@@ -23,14 +23,14 @@ __all__ = [
     "Convolver",
     "check_precision",
     "has_bf16",
-    "pick_device",
+    "resolve_device",
 ]
 
 #: 4x4 blocks of a map from which Winograd's convolution is worth its overhead.
 WINOGRAD_TILES = 64
 
 
-def pick_device(device: str = "auto") -> torch.device:
+def resolve_device(device: str = "auto") -> torch.device:
     """Return the device to compute on.
 
     "auto" is CUDA where there is one, else the processor; "cuda:1" is one of several.
