@@ -338,7 +338,7 @@ def q_abf(
 ) -> float:
     """Return Q_abf of Xydeas and Petrovic, how much of the edges is preserved.
 
-    At most 0.975; 0 if no source has an edge.
+    Below 0.98 even for equal images; 0 if no source has an edge.
 
     Notes
     -----
