@@ -152,8 +152,13 @@ def _as_sources(pairs: Any) -> list[_Source]:
     one = isinstance(pairs, str | int | Pair | FilePair)
     sources: list[_Source] = []
     for pair in [pairs] if one else list(pairs):
-        if str(pair).strip().lower() == VIFB and vifb_pairs():
-            sources += map(_Source, vifb_pairs())
+        if str(pair).strip().lower() == VIFB:
+            if not (names := vifb_pairs()):
+                raise InputError(
+                    "pairs: vifb is not on this machine; get it with "
+                    "'fusionlib data fetch vifb'"
+                )
+            sources += map(_Source, names)
         elif isinstance(pair, str | int):
             # The name as it is written, and only if the pair is there.
             sources.append(_Source(load_pair(pair).name))

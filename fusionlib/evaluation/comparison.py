@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from .._registry import CONVENTIONS
 from ..errors import InputError
 from ..images.io import atomic_path
 from ..metrics import METRICS
+from .runner import write_csv
 
 __all__ = ["FORMATS", "Comparison"]
 
@@ -183,27 +182,34 @@ class Comparison:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n</html>\n"
         )
 
-    def _write_values(self, path: Path) -> None:
-        """Write the value of each pair."""
-        rows = [
-            [pair, method, *(repr(float(x)) for x in self.values[m, p])]
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the values of each pair and method."""
+        return [
+            {"pair": pair, "method": method}
+            | dict(zip(self.metrics, self.values[m, p].tolist(), strict=True))
             for p, pair in enumerate(self.pairs)
             for m, method in enumerate(self.methods)
         ]
-        _write_rows(path, ["pair", "method", *self.metrics], rows)
 
-    def _write_means(self, path: Path) -> None:
-        """Write means, intervals and ranks, a line for each method and metric."""
+    def _mean_rows(self) -> list[dict[str, Any]]:
+        """Return means, intervals and ranks of each method and metric."""
         rows = []
         for k in self.order:
             for j, metric in enumerate(self.metrics):
-                mean, margin = self.means[k, j], self.margins[k, j]
-                numbers = (mean, mean - margin, mean + margin, self.ranks[k, j])
-                cells = ["" if math.isnan(x) else repr(float(x)) for x in numbers]
-                rank = repr(float(self.mean_ranks[k]))
-                rows.append([self.methods[k], metric, *cells, rank])
-        header = ["method", "metric", "mean", "low", "high", "rank", "mean_rank"]
-        _write_rows(path, header, rows)
+                mean, margin = float(self.means[k, j]), float(self.margins[k, j])
+                known = math.isfinite(margin)
+                rows.append(
+                    {
+                        "method": self.methods[k],
+                        "metric": metric,
+                        "mean": mean,
+                        "low": mean - margin if known else "",
+                        "high": mean + margin if known else "",
+                        "rank": float(self.ranks[k, j]),
+                        "mean_rank": float(self.mean_ranks[k]),
+                    }
+                )
+        return rows
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write the values and the tables into a folder, :data:`FORMATS`.
@@ -214,8 +220,8 @@ class Comparison:
             If the folder cannot be written.
         """
         folder = Path(folder)
-        self._write_values(folder / "values.csv")
-        self._write_means(folder / "table.csv")
+        write_csv(folder / "values.csv", self._rows())
+        write_csv(folder / "table.csv", self._mean_rows())
         texts = {"md": self.to_markdown, "tex": self.to_latex, "html": self.to_html}
         for ending, text in texts.items():
             with atomic_path(folder / f"table.{ending}") as temporary:
@@ -276,12 +282,3 @@ def _tex(text: str) -> str:
     names = {"\\": "textbackslash", "~": "textasciitilde", "^": "textasciicircum"}
     special |= {sign: rf"\{name}{{}}" for sign, name in names.items()}
     return "".join(special.get(sign, sign) for sign in text)
-
-
-def _write_rows(
-    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

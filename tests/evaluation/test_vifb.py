@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fusionlib import FusionConfig, load_pair
+from fusionlib.data import vifb_registry
 from fusionlib.evaluation.compare import Plan
 from fusionlib.evaluation.pools import Processes
 from fusionlib.fusion import fuse_image, load_model
 from fusionlib.images.colour import fuse_colours
 from fusionlib.images.io import to_uint8
+from fusionlib.metrics import evaluate
 
 from ..conftest import psnr
 
@@ -24,6 +28,22 @@ SMALL = ("peopleshadow", "snow", "walking", "walkingnight")
 LARGE = (
     "carLight", "carWhite", "fight", "labMan", "manCall", "manlight", "manwithbag",
 )  # fmt: skip
+
+
+#: What is kept with the book.
+RESULTS = Path(__file__).parents[2] / "book" / "results" / "vifb.csv"
+
+
+def as_vifb_saves(image):
+    """Return an image as it comes back from a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(image)).save(file, "JPEG", quality=75, subsampling=2)
+    return np.asarray(Image.open(file)) / 255
+
+
+def mean_of(sources):
+    """Return the plain mean of infrared and visible, in colour."""
+    return fuse_colours(lambda pair: sum(pair) / 2, sources, "channels")
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +61,13 @@ def distances(vifb, oxford):
     model, known = load_model(oxford), {}
     config = FusionConfig.preset("released", colour="channels")
 
-    def as_vifb_saves(image):
-        file = io.BytesIO()
-        Image.fromarray(to_uint8(image)).save(file, "JPEG", quality=75, subsampling=2)
-        return np.asarray(Image.open(file)) / 255
-
     def measure(name):
         if name not in known:
             sources = load_pair(f"vifb:{name}").sources
             stored = np.asarray(Image.open(vifb / "fused" / f"{name}_DLF.jpg")) / 255
             ours, _ = fuse_image(sources, config=config, weights=model)
-            mean = fuse_colours(lambda pair: sum(pair) / 2, sources, "channels")
-            known[name] = [psnr(as_vifb_saves(x), stored) for x in (ours, mean)]
+            images = [as_vifb_saves(image) for image in (ours, mean_of(sources))]
+            known[name] = [psnr(image, stored) for image in images]
         return known[name]
 
     return measure
@@ -112,3 +127,31 @@ def test_compare_ranks_as_vifb_does(vifb, tmp_path):
         for one, other, a, b in zip(order, order[1:], means, means[1:], strict=False):
             if abs(a - b) >= 1e-3 * abs(a):
                 assert found.ranks[one, j] < found.ranks[other, j], name
+
+
+@pytest.fixture(scope="module")
+def results():
+    """The rows that are kept with the book, by origin, pair and method."""
+    with RESULTS.open(newline="") as file:
+        assert file.readline().startswith("# {")
+        rows = list(csv.DictReader(file))
+    return {
+        tuple(row.pop(k) for k in ("origin", "pair", "method")): row for row in rows
+    }
+
+
+def test_the_kept_results_are_complete(results):
+    counts = Counter(origin for origin, _, _ in results)
+    assert counts == {"VIFB": 25 + 8, "again": 8, "fusionlib": 4 * 21}
+    pairs = {pair for origin, pair, _ in results if origin == "fusionlib"}
+    assert pairs == {Path(file).stem for file in vifb_registry()["files"]}
+
+
+def test_the_kept_values_of_the_mean_can_be_computed_again(results, vifb):
+    sources = load_pair("vifb:walking").sources
+    row = results["fusionlib", "walking", "mean jpg"]
+    names = [name for name in row if name != "psnr_from_dlf"]
+    fused = as_vifb_saves(mean_of(sources))
+    found = evaluate(fused, sources, metrics=names, convention="vifb")
+    for name, value in found.items():
+        assert value == pytest.approx(float(row[name]), rel=1e-4), name
