@@ -96,7 +96,7 @@ def sobel(
     image : numpy.ndarray, shape (H, W)
         Floats, or integers for a gradient without rounding.
     border : str, optional
-        A mode of :func:`numpy.pad`; by default mirrored without repeating the edge.
+        A mode of ``numpy.pad``; by default mirrored without repeating the edge.
 
     Returns
     -------

@@ -46,7 +46,7 @@ def correlate_rows(image: Any, window: Any) -> Any:
 
     Notes
     -----
-    Sums run in a fixed order, that of :func:`scipy.ndimage.correlate1d`: the middle,
+    Sums run in a fixed order, that of ``scipy.ndimage.correlate1d``: the middle,
     then pairs from the outside in. So they are the same on every processor.
     """
     size, middle = len(window), len(window) // 2

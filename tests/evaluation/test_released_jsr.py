@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fusionlib import load_pair, read_image
-from fusionlib.evaluation.reproduction import METRICS, published_table_1
+from fusionlib.evaluation.tables import METRICS, published_table_1
 from fusionlib.metrics import evaluate
 
 FOLDER = Path(__file__).parents[2] / "book" / "results"
