@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusionlib.evaluation.tables import agreement
+from fusionlib.evaluation.tables import Published
 
-__all__ = ["table_html"]
+__all__ = ["agreement", "table_html"]
 
 
 def table_html(
@@ -61,3 +61,25 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         f'<td style="background: {back}; color: {text}">{row["published"]}<br>'
         f"{row['ours']} {sign}</td>"
     )
+
+
+def agreement(row: Mapping[str, Any]) -> str:
+    """Return how well ours agrees with the published number of a table row.
+
+    Parameters
+    ----------
+    row : dict
+        From :func:`fusionlib.evaluation.tables.table_1` or ``table_2``, with a
+        published number.
+
+    Returns
+    -------
+    str
+        ``digits`` where ours rounds to the printed digits, ``close`` within one
+        percent of the published number, else ``apart``.
+    """
+    published, ours = Published(row["published"]), float(row["ours"])
+    if published.agrees(ours):
+        return "digits"
+    near = abs(ours - published.value) <= 0.01 * abs(published.value)
+    return "close" if near else "apart"

@@ -62,10 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pairs is not None:
         pairs = [name.strip() for name in arguments.pairs.split(",")]
     else:
-        here = [pair.name for pair in list_pairs() if pair.available]
-        pairs = [name for name in here if not name.startswith("vifb")]  # in colour
+        pairs = [pair.name for pair in list_pairs() if pair.available]
     crop = _size(arguments.crop) if arguments.crop else None
-    ablation = run_ablation(
+    rows = run_ablation(
         arguments.output,
         pairs,
         load_weights(arguments.weights),
@@ -75,14 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
         progress=is_terminal(),
     )
     columns = ("psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN")
-    chosen = ablation.real_pairs or ablation.scenes
-    names = dict.fromkeys(name for pair, name in ablation.rows if pair in chosen)
-    rows = []
-    for name in names:
-        here = [pair for pair in chosen if (pair, name) in ablation.rows]
-        means = [np.mean(ablation.values(name, column, here)) for column in columns]
-        rows.append((name, len(here), *(f"{mean:.5g}" for mean in means)))
-    print_text(table(("VARIANT", "PAIRS", *columns), rows))
+    rows = [row for row in rows if row["pair"].startswith("tno")] or rows
+    lines = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        here = [row for row in rows if row["variant"] == name]
+        means = [np.mean([float(row[column]) for row in here]) for column in columns]
+        lines.append((name, len(here), *(f"{mean:.5g}" for mean in means)))
+    print_text(table(("VARIANT", "PAIRS", *columns), lines))
     return 0
 
 

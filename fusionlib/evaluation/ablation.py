@@ -1,35 +1,26 @@
 """What each part of the method contributes: variants measured on many pairs.
 
-:func:`run_ablation` measures the variants of :mod:`fusionlib.evaluation.variants` on
-many pairs, in a folder that can be stopped and continued (see
-:mod:`fusionlib.evaluation.runner`); :func:`paired_bootstrap` says how certain a mean
-difference between two of them is.
+The folder of an ablation holds ``ablation.csv`` and the manifest from which it is
+written; see :mod:`fusionlib.evaluation.runner`.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import hashlib
-import io
 import json
 import logging
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .._version import __version__
 from ..data import Pair, list_pairs, load_pair, registry
-from ..errors import InputError, reason
-from ..images.io import check_file
-from ..images.validation import check_positive_int
+from ..errors import InputError
 from .pools import Pool
 from .runner import Item, Record, Runner, code_digest, progress_bar, write_csv
 from .variants import COLUMNS, VARIANTS, measure
@@ -37,175 +28,9 @@ from .variants import COLUMNS, VARIANTS, measure
 if TYPE_CHECKING:
     from ..vgg.weights import VGGWeights
 
-__all__ = [
-    "Ablation",
-    "Effect",
-    "Measurer",
-    "paired_bootstrap",
-    "read_ablation",
-    "run_ablation",
-]
+__all__ = ["Measurer", "run_ablation"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A mean over pairs, with an interval for it.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        The mean and the ends of the interval.
-    pairs : int
-        How many pairs it is a mean of.
-    """
-
-    mean: float
-    low: float
-    high: float
-    pairs: int
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
-
-
-def paired_bootstrap(
-    differences: Any, *, samples: int = 10_000, level: float = 0.95, seed: int = 0
-) -> Effect:
-    """Return the mean of differences between two variants and an interval for it.
-
-    Parameters
-    ----------
-    differences : array_like, shape (N,)
-        One difference for each pair, N >= 2.
-    samples : int, optional
-        Number of resamples.
-    level : float, optional
-        Coverage of the interval.
-    seed : int, optional
-        Seed of the resampling, for the same interval every time.
-
-    Returns
-    -------
-    Effect
-        Percentile interval of the mean over pairs drawn with replacement. It says
-        how the mean would vary with other pairs of the same kind, and is a little
-        too narrow for few pairs.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two differences or one is not finite.
-
-    References
-    ----------
-    * B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise InputError("differences must be at least two finite numbers")
-    samples = check_positive_int(samples, "samples")
-    draws = np.random.RandomState(seed).randint(0, len(values), (samples, len(values)))
-    tail = 50 * (1 - level)
-    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
-    return Effect(float(values.mean()), float(low), float(high), len(values))
-
-
-@dataclass(frozen=True, eq=False)
-class Ablation:
-    """Measured rows.
-
-    Attributes
-    ----------
-    rows : dict
-        A dict of values by column for each (pair, variant).
-    provenance : dict
-        Version, weights, data and date of the measurement.
-    """
-
-    rows: Mapping[tuple[str, str], Mapping[str, float]]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def pairs(self) -> list[str]:
-        """Names of the pairs, in the order of their rows."""
-        return list(dict.fromkeys(pair for pair, _ in self.rows))
-
-    @property
-    def real_pairs(self) -> list[str]:
-        """Names of the real pairs."""
-        return [pair for pair in self.pairs if pair.startswith("tno")]
-
-    @property
-    def scenes(self) -> list[str]:
-        """Names of the rendered scenes."""
-        return [pair for pair in self.pairs if not pair.startswith("tno")]
-
-    def values(
-        self, name: str, column: str, pairs: Sequence[str] | None = None
-    ) -> NDArray[np.float64]:
-        """Return a column of one variant, a value for each pair.
-
-        Parameters
-        ----------
-        name : str
-            The variant.
-        column : str
-            One of :data:`COLUMNS`.
-        pairs : sequence of str, optional
-            Which pairs; the real ones by default.
-
-        Raises
-        ------
-        InputError
-            If there are none.
-        """
-        chosen = self.real_pairs if pairs is None else pairs
-        if not chosen:
-            raise InputError("pairs must be named where no real pair was measured")
-        return np.array([self.rows[pair, name][column] for pair in chosen])
-
-    def effect(
-        self, name: str, against: str, column: str, pairs: Sequence[str] | None = None
-    ) -> Effect:
-        """Return by how much one variant exceeds another, see paired_bootstrap."""
-        ours = self.values(name, column, pairs)
-        return paired_bootstrap(ours - self.values(against, column, pairs))
-
-
-_MARK = "# fusionlib ablation "
-
-
-def read_ablation(path: str | os.PathLike[str]) -> Ablation:
-    """Read an ``ablation.csv`` that :func:`run_ablation` wrote.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not such a file.
-    """
-    path = check_file(path, "ablation")
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"ablation: {path} cannot be read ({reason(error)})") from None
-    first, _, body = text.partition("\n")
-    if not first.startswith(_MARK):
-        raise InputError(f"ablation: {path} was not written by 'fusionlib ablation'")
-    try:
-        rows = {
-            (row["pair"], row["variant"]): {
-                column: float(row[column]) if row[column] else math.nan
-                for column in COLUMNS
-            }
-            for row in csv.DictReader(io.StringIO(body))
-        }
-        return Ablation(rows, dict(json.loads(first.removeprefix(_MARK))))
-    except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
-        raise InputError(f"ablation: {path} is damaged ({reason(error)})") from None
 
 
 def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
@@ -293,7 +118,7 @@ def run_ablation(
     crop: tuple[int, int] | None = None,
     device: str = "auto",
     progress: bool = False,
-) -> Ablation:
+) -> list[Record]:
     """Measure all variants of several pairs into ``ablation.csv``.
 
     Parameters
@@ -318,8 +143,9 @@ def run_ablation(
 
     Returns
     -------
-    Ablation
-        All rows of the table.
+    list of dict
+        The rows of the table: ``pair``, ``variant``, and the text of each of
+        :data:`~fusionlib.evaluation.variants.COLUMNS`, empty where one is not defined.
 
     Raises
     ------
@@ -341,12 +167,13 @@ def run_ablation(
         runner.check_settings({"": settings})
         with progress_bar(len(items), "pass", progress) as advance:
             records = runner.run(items, measurer, pool, advance)
-        path = runner.folder / "ablation.csv"
-        write_csv(path, _rows(runner), _MARK + json.dumps(_provenance(measurer, kind)))
+        rows = _rows(runner)
+        note = "# fusionlib ablation " + json.dumps(_provenance(measurer, kind))
+        write_csv(runner.folder / "ablation.csv", rows, note)
     for record in records:
         if record["result"] == "failed":
             raise InputError(f"pair {record['name']} failed: {record['error']}")
-    return read_ablation(path)
+    return rows
 
 
 def _provenance(measurer: Measurer, device: str) -> Record:

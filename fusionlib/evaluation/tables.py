@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -16,7 +16,6 @@ __all__ = [
     "METRICS",
     "Published",
     "Result",
-    "agreement",
     "draw_figure_7",
     "published_table_1",
     "published_table_2",
@@ -223,24 +222,3 @@ def draw_figure_7(results: Iterable[Result], axes: Any = None) -> Any:
     axes.set_ylim(0, None)
     axes.legend(ncols=4, fontsize="small", loc="upper center")
     return axes.figure
-
-
-def agreement(row: Mapping[str, Any]) -> str:
-    """Return how well ours agrees with the published number of a table row.
-
-    Parameters
-    ----------
-    row : dict
-        From :func:`table_1` or :func:`table_2`, with a published number.
-
-    Returns
-    -------
-    str
-        ``digits`` where ours rounds to the printed digits, ``close`` within one
-        percent of the published number, else ``apart``.
-    """
-    published, ours = Published(row["published"]), float(row["ours"])
-    if published.agrees(ours):
-        return "digits"
-    near = abs(ours - published.value) <= 0.01 * abs(published.value)
-    return "close" if near else "apart"

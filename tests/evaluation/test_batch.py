@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -210,6 +211,19 @@ def test_the_number_of_threads_does_not_change_the_image(seeded, tmp_path):
             assert_same_image(Image.open(out), Image.open(tmp_path / "1.png"))
     finally:
         torch.set_num_threads(before)
+
+
+def test_memory_does_not_grow_with_the_weight_of_the_penalty(seeded, tmp_path):
+    """A larger lambda reaches farther, and is solved in the same arrays."""
+    [pair] = make_pairs(tmp_path, 1)
+    peaks = []
+    for lam in (5, 5, 1e4, 1e16):  # once to load what is loaded once
+        fuser = Fuser(seeded, FusionConfig(lam=lam), max_memory="1GB")
+        tracemalloc.start()
+        fuser(pair.ir, pair.vis, str(tmp_path / "out.png"))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks[2:]) < 1.1 * peaks[1] + 100_000
 
 
 def test_a_quiet_connection_leaves_the_loggers_as_they_were(scheduler):

@@ -22,7 +22,6 @@ from fusionlib.evaluation.reproduction import authors_dictionary, reproduce
 from fusionlib.evaluation.runner import read_manifest
 from fusionlib.evaluation.tables import (
     Published,
-    agreement,
     published_table_1,
     published_table_2,
     read_results,
@@ -105,14 +104,6 @@ def test_table_rows():
     assert means[-1]["difference"] == "-0.01727"
     # A mean over some of the images has no published counterpart.
     assert table_1(records)[0]["difference"] == ""
-
-
-@pytest.mark.parametrize(
-    ("ours", "expected"),
-    [("0.23167", "digits"), ("0.23300", "close"), ("0.24000", "apart")],
-)
-def test_agreement(ours, expected):
-    assert agreement({"published": "0.23167", "ours": ours}) == expected
 
 
 def test_run_writes_images_tables_and_figure(small_data, tmp_path):

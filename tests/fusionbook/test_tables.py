@@ -1,6 +1,8 @@
 """The tables of the paper as the book shows them."""
 
-from fusionbook.tables import table_html
+import pytest
+
+from fusionbook.tables import agreement, table_html
 from fusionlib.evaluation.tables import table_2
 
 
@@ -15,3 +17,11 @@ def test_table_as_html():
     assert "0.23167<br>0.23167 ✓" in html
     assert "<td>0.10000</td><td></td>" in html
     assert html.count("<tr>") == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [("0.23167", "digits"), ("0.23300", "close"), ("0.24000", "apart")],
+)
+def test_agreement(ours, expected):
+    assert agreement({"published": "0.23167", "ours": ours}) == expected
