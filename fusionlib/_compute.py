@@ -6,11 +6,12 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["compiled", "parallel_map", "processors", "thread_budget"]
+__all__ = ["Clock", "compiled", "parallel_map", "processors", "thread_budget"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -102,3 +103,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     with contextlib.suppress(RuntimeError, OSError):  # no place to keep it
         dispatcher._cache = Cache(function)
     return dispatcher
+
+
+class Clock:
+    """Seconds of each step of something."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """Note the seconds since the step before."""
+        now = time.perf_counter()
+        self.seconds[step] = round(now - self._last, 6)
+        self._last = now

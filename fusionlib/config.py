@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +10,12 @@ import numpy as np
 
 from .decomposition import DEFAULT_LAM, DEFAULT_PADDING, MAX_PADDING
 from .errors import InputError
-from .images.validation import check_choice, check_positive, check_positive_int
+from .images.validation import (
+    check_choice,
+    check_positive,
+    check_positive_int,
+    check_shares,
+)
 from .vgg.layers import PAPER_LAYERS, check_layers
 
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
@@ -89,7 +92,7 @@ class FusionConfig:
             self.padding, "padding", minimum=0, maximum=MAX_PADDING
         )
         put("padding", padding)
-        put("alpha", _check_alpha(self.alpha))
+        put("alpha", check_shares(self.alpha, "alpha"))
         put("layers", check_layers(self.layers))
         if not isinstance(self.before_relu, bool | np.bool_):
             raise InputError(f"before_relu must be a bool, got {self.before_relu!r}")
@@ -145,27 +148,3 @@ class FusionConfig:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
         return dataclasses.asdict(self)
-
-
-def _check_alpha(alpha: Any) -> tuple[float, ...] | None:
-    if alpha is None:
-        return None
-    if isinstance(alpha, str | Mapping | Set):
-        raise InputError(f"alpha must be a sequence of numbers or None, got {alpha!r}")
-    try:
-        items = list(alpha)
-    except TypeError:
-        raise InputError(
-            f"alpha must be a sequence of numbers or None, got {alpha!r}"
-        ) from None
-    try:
-        values = tuple(
-            math.nan if isinstance(a, str | bool) else float(a) for a in items
-        )
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        values = (math.nan,)
-    if not all(math.isfinite(a) and a >= 0 for a in values):
-        raise InputError(f"alpha must hold numbers of at least 0, got {alpha!r}")
-    if not math.isclose(sum(values), 1, rel_tol=0, abs_tol=1e-9):
-        raise InputError(f"alpha must have the sum 1, got the sum {sum(values):g}")
-    return values

@@ -99,11 +99,6 @@ def decompose(
     InputError
         If the image or a parameter is not valid.
 
-    References
-    ----------
-    .. [1] H. Li, X.-J. Wu, J. Kittler, "Infrared and Visible Image Fusion using a
-       Deep Learning Framework", ICPR 2018, equations (1) and (2).
-
     Examples
     --------
     >>> import numpy as np

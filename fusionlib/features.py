@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from .activity import l1_norm
 from .config import FusionConfig
 from .errors import InputError
-from .images.validation import Image, check_choice
+from .images.validation import Image
 from .vgg.bands import run_by_rows
 from .vgg.convolution import Convolver, check_precision, pick_device
 from .vgg.layers import CONVOLUTIONS, check_layers, map_shape
 from .vgg.memory import BAND
+from .vgg.module import build_network
 from .vgg.weights import grey_convolutions
 
 if TYPE_CHECKING:
@@ -64,10 +65,11 @@ class Network:
             )
         }
 
-    def put(self, array: NDArray[Any]) -> torch.Tensor:
+    def put(self, array: NDArray[Any], scale: float = 1.0) -> torch.Tensor:
         """Return an array as a tensor on the device, in the network's arithmetic."""
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        tensor = torch.tensor(array, dtype=dtype, device=self.device)
+        scaled = array if scale == 1 else array * scale  # no copy without need
+        tensor = torch.tensor(scaled, dtype=dtype, device=self.device)
         if tensor.ndim == 4:
             tensor = tensor.contiguous(memory_format=torch.channels_last)
         return tensor
@@ -106,7 +108,7 @@ class Network:
             image smaller than the stride.
         """
         wanted = check_layers(list(layers))
-        x = self.put(_stack(details, wanted, pooling)[:, None] * input_scale)
+        x = self.put(_stack(details, wanted, pooling)[:, None], input_scale)
         block = 1
         for convolution in CONVOLUTIONS:
             if convolution.block > block:
@@ -164,7 +166,8 @@ def activities(
     *,
     device: str = "auto",
     band: int = BAND,
-) -> dict[str, NDArray[np.float64]]:
+    dtype: type[np.floating] = np.float64,
+) -> dict[str, NDArray[Any]]:
     """Return the initial activity maps of equation (5), by layer.
 
     The same as the l1-norm of :meth:`Network.features`, but in bands of rows, so that
@@ -183,6 +186,8 @@ def activities(
         :func:`fusionlib.vgg.convolution.pick_device`.
     band : int, optional
         Features of a layer that are held at once; see :mod:`fusionlib.vgg.memory`.
+    dtype : numpy floating type, optional
+        Of the result. float32 holds the same numbers in half the memory.
 
     Returns
     -------
@@ -200,7 +205,7 @@ def activities(
     # One source after the other: their features are never held together.
     maps = [
         run_by_rows(
-            weights.put(detail[None, None] * config.input_scale),
+            weights.put(detail[None, None], config.input_scale),
             weights.convolvers,
             config.layers,
             lambda x: l1_norm(x).cpu().numpy(),
@@ -211,7 +216,7 @@ def activities(
         for detail in stack
     ]
     found = {
-        name: np.concatenate([one[name] for one in maps]).astype(np.float64)
+        name: np.concatenate([one.pop(name) for one in maps], dtype=dtype)
         for name in config.layers
     }
     for name, activity in found.items():
@@ -235,41 +240,3 @@ def _stack(
             f'{layers[-1]} with pooling="floor"'
         )
     return stack
-
-
-def build_network(weights: VGGWeights, pooling: str = "ceil") -> torch.nn.Sequential:
-    """Return VGG-19 up to relu4_1 as a torch module.
-
-    Layer for layer the first 21 of ``torchvision.models.vgg19().features``, but
-    with pooling that rounds up unless it is told otherwise. For experiments with
-    three-channel inputs; the fusion itself uses :class:`Network`.
-
-    Parameters
-    ----------
-    weights : VGGWeights
-        The nine convolutions.
-    pooling : {"ceil", "floor"}, optional
-        As in :class:`~fusionlib.config.FusionConfig`; torchvision has "floor".
-
-    Returns
-    -------
-    torch.nn.Sequential
-        The network, in evaluation mode and without gradients.
-
-    Raises
-    ------
-    InputError
-        If the kind of pooling is unknown.
-    """
-    check_choice(pooling, "pooling", ("ceil", "floor"))
-    modules: list[torch.nn.Module] = []
-    for convolution in CONVOLUTIONS:
-        if len(modules) < convolution.index:
-            modules.append(torch.nn.MaxPool2d(2, 2, ceil_mode=pooling == "ceil"))
-        module = torch.nn.utils.skip_init(
-            torch.nn.Conv2d, convolution.inputs, convolution.outputs, 3, padding=1
-        )
-        weight, bias = (torch.tensor(weights.arrays[key]) for key in convolution.keys)
-        module.weight.data, module.bias.data = weight, bias
-        modules += [module, torch.nn.ReLU()]
-    return torch.nn.Sequential(*modules).eval().requires_grad_(False)

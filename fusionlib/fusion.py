@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._compute import Clock
 from ._version import __version__
 from .activity import block_average
 from .config import FusionConfig
@@ -193,15 +193,7 @@ def _same_device(name: str, device: Any) -> bool:
 
 
 def as_config(config: FusionConfig | None, weights: Any = None) -> FusionConfig:
-    """Return the parameters to fuse with: the paper's if none are given.
-
-    The precision of a :class:`Model` is then that of its network.
-
-    Raises
-    ------
-    InputError
-        If ``config`` is something else.
-    """
+    """Return the parameters to fuse with: the paper's, in a model's precision."""
     if config is None:
         if isinstance(weights, Model):
             return FusionConfig(precision=weights.network.precision)
@@ -297,17 +289,7 @@ class FusedDetails(NamedTuple):
 def fuse_details(
     activity: Mapping[str, Image], details: Image, config: FusionConfig
 ) -> FusedDetails:
-    """Fuse detail contents by their activities, equations (6) to (10).
-
-    Parameters
-    ----------
-    activity : mapping of str to numpy.ndarray, shape (K, h, w)
-        Initial activity maps C by layer.
-    details : numpy.ndarray, shape (K, H, W)
-        Detail contents.
-    config : FusionConfig
-        Radius, upsampling and selection.
-    """
+    """Fuse detail contents (K, H, W) by their activities, equations (6) to (10)."""
     C_hat, W, F_d_i = {}, {}, {}
     shape = details.shape[1], details.shape[2]
     for name, initial in activity.items():
@@ -433,11 +415,6 @@ def fuse_image(
         :attr:`FusionResult.image`, the same numbers.
     provenance : dict
         :attr:`FusionResult.provenance`.
-
-    Raises
-    ------
-    InputError
-        As :func:`fuse`.
     """
     job = _Job(
         sources, config, weights, device, register, max_memory, intermediates=False
@@ -464,25 +441,18 @@ def fuse_image(
         inner = slice(rows.start - outer.start, rows.stop - outer.start)
         fused[rows] = reconstruct(fused[rows], details.F_d[inner])
     clock.lap("weights")
-    return _shown(fused, job.chroma), job.provenance
+    del C, I_d, part, details  # what is written next takes memory too
+    return _shown(fused, job.chroma, out=fused), job.provenance
 
 
-def _shown(F: Image, chroma: Image | None) -> Image:
+def _shown(F: Image, chroma: Image | None, out: Image | None = None) -> Image:
     """Return a fused image as one shows and saves it; see FusionResult.image."""
-    return np.clip(F, 0, 1) if chroma is None else compose(F, chroma)
+    return np.clip(F, 0, 1, out=out) if chroma is None else compose(F, chroma)
 
 
 def slabs(height: int, config: FusionConfig) -> Iterator[tuple[slice, slice]]:
-    """Yield rows of an image, and the same with what equations (6) to (9) look at.
-
-    Parameters
-    ----------
-    height : int
-        Rows of the image.
-    config : FusionConfig
-        Decides how far a pixel looks: the radius of the block average and one sample
-        of the interpolation, at the deepest layer.
-    """
+    """Yield rows of an image, and the same with what equations (6) to (9) look at."""
+    # The block average and one sample of the interpolation, at the deepest layer.
     stride = layer(config.layers[-1]).stride
     reach = (config.radius + 1) * stride
     for top in range(0, height, SLAB):
@@ -509,13 +479,14 @@ class _Job:
         planes, self._coloured, self.chroma = split_sources(sources)
         # Without intermediates, integers are converted one image at a time.
         self.images = as_sources(planes, convert=intermediates)
+        self._dtype = np.float64 if intermediates else np.float32
         self._band = plan_band(
             self.images[0].shape,
             len(self.images),
             max_memory,
             intermediates=intermediates,
         )
-        self.clock = _Clock()
+        self.clock = Clock()
         self._model = load_model(weights, device, self.config.precision)
         self.clock.lap("load")
         self._moves = None
@@ -532,7 +503,10 @@ class _Job:
         """Return the activities of equation (5) by the job's network."""
         from .features import activities  # brings torch
 
-        return activities(details, self._model.network, self.config, band=self._band)
+        return activities(
+            details, self._model.network, self.config,
+            band=self._band, dtype=self._dtype,
+        )  # fmt: skip
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -556,16 +530,3 @@ def describe(config: FusionConfig, model: Model) -> dict[str, Any]:
         "device": str(model.network.device),
         "precision": model.network.precision,
     }
-
-
-class _Clock:
-    """Seconds of each step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step] = round(now - self._last, 6)
-        self._last = now

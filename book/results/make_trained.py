@@ -14,9 +14,9 @@ import re
 import sys
 import time
 
+from fusionbook import simulated as tasks
 from fusionbook.text import TRAINED, key_numbers, task_numbers
 from fusionlib import __version__, load_pair
-from fusionlib.evaluation import simulated as tasks
 from fusionlib.images.io import atomic_path
 from fusionlib.vgg.weights import quiet_weights
 

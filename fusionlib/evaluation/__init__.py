@@ -1,1 +1,1 @@
-"""Fusion judged: many pairs, the published tables, the ablation, simulated sensors."""
+"""Fusion judged: many pairs, the published tables, the ablation."""

@@ -412,7 +412,9 @@ def to_uint8(image: Any) -> NDArray[np.uint8]:
     numpy.ndarray, uint8
         The quantised image, of the same shape.
     """
-    return np.floor(np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    scaled = np.atleast_1d(np.clip(image, 0, 1) * 255.0)
+    scaled += 0.5  # in place: a large image is not copied again
+    return np.floor(scaled, out=scaled).astype(np.uint8).reshape(np.shape(image))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "check_positive",
     "check_positive_int",
     "check_same_shape",
+    "check_shares",
     "check_size",
     "check_workers",
     "is_colour",
@@ -392,3 +393,34 @@ def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
     return str(value)
+
+
+def check_shares(alpha: Any, name: str) -> tuple[float, ...] | None:
+    """Return weights with the sum 1 as a tuple, or None for equal ones.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers of at least 0 with the sum 1.
+    """
+    if alpha is None:
+        return None
+    if isinstance(alpha, str | Mapping | Set):
+        raise InputError(f"{name} must be a sequence of numbers or None, got {alpha!r}")
+    try:
+        items = list(alpha)
+    except TypeError:
+        raise InputError(
+            f"{name} must be a sequence of numbers or None, got {alpha!r}"
+        ) from None
+    try:
+        values = tuple(
+            math.nan if isinstance(a, str | bool) else float(a) for a in items
+        )
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        values = (math.nan,)
+    if not all(math.isfinite(a) and a >= 0 for a in values):
+        raise InputError(f"{name} must hold numbers of at least 0, got {alpha!r}")
+    if not math.isclose(sum(values), 1, rel_tol=0, abs_tol=1e-9):
+        raise InputError(f"{name} must have the sum 1, got the sum {sum(values):g}")
+    return values

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fusionbook import simulated as tasks
 from fusionbook.text import (
     SETTINGS,
     TRAINED,
@@ -23,7 +24,6 @@ from fusionbook.text import (
     task_numbers,
 )
 from fusionlib import load_pair
-from fusionlib.evaluation import simulated as tasks
 from fusionlib.vgg.weights import VGGWeights
 
 ROOT = Path(__file__).parents[2]

@@ -16,10 +16,10 @@ import numpy as np
 import scipy.ndimage
 from numpy.random import RandomState
 
-from ..errors import InputError
-from ..images.io import to_uint8
-from ..images.registration import Transform
-from ..images.validation import (
+from fusionlib.errors import InputError
+from fusionlib.images.io import to_uint8
+from fusionlib.images.registration import Transform
+from fusionlib.images.validation import (
     Image,
     as_image,
     check_choice,
@@ -119,7 +119,7 @@ def multi_focus(
     """
     import skimage.data
 
-    from ..images.colour import luminance
+    from fusionlib.images.colour import luminance
 
     blur = check_positive(blur, "blur")
     if len(focus) < 2 or not all(0 <= f <= 1 for f in focus):
@@ -181,7 +181,7 @@ def multi_exposure(
     """
     import skimage.data
 
-    from ..images.colour import luminance
+    from fusionlib.images.colour import luminance
 
     if len(stops) < 2 or not all(math.isfinite(stop) for stop in stops):
         raise InputError(f"stops must be two or more finite numbers, got {stops!r}")
@@ -370,7 +370,7 @@ def tolerance(
     InputError
         If an argument is not valid.
     """
-    from ..metrics import evaluate
+    from fusionlib.metrics import evaluate
 
     inner = (slice(margin, -margin or None),) * 2
     rows = []

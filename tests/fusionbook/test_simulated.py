@@ -7,11 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from fusionlib import FusionConfig, fuse
-from fusionlib.baselines import laplacian, mean
-from fusionlib.cli import main
-from fusionlib.errors import InputError
-from fusionlib.evaluation.simulated import (
+from fusionbook.simulated import (
     MISALIGNMENTS,
     hot_coffee,
     medical,
@@ -21,6 +17,10 @@ from fusionlib.evaluation.simulated import (
     score,
     tolerance,
 )
+from fusionlib import FusionConfig, fuse
+from fusionlib.baselines import laplacian, mean
+from fusionlib.cli import main
+from fusionlib.errors import InputError
 from fusionlib.images.io import read_image, to_uint8, write_image
 
 STOPS = (-3.0, -1.0, 1.0, 3.0)
