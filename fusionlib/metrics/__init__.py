@@ -8,7 +8,8 @@
 (1.0, 'published')
 
 Every metric takes ``(fused, sources)`` with K >= 2 sources, and the keyword
-``convention`` where its value depends on one.
+``convention`` where its value depends on one. Metrics are defined on grey images;
+:func:`~fusionlib.metrics.registry.evaluate` takes colour ones as well.
 :data:`~fusionlib.metrics.registry.METRICS` holds what is known about each.
 """
 

@@ -104,26 +104,13 @@ def _filter_bank(shape: tuple[int, int]) -> _Bank:
     return _Bank(radial, angular, noise)
 
 
-def _oriented(spectrum: Image, bank: _Bank, k: int) -> tuple[Image, Image]:
-    """Return the energy along one orientation, and the sum of the amplitudes."""
-    from ._phase_kernel import local_energy
-
-    count = len(bank.radial)
-    parts = np.empty((count, *spectrum.shape), dtype=complex)
-    along = spectrum * bank.angular[k]
-    for part, radial in zip(parts, bank.radial, strict=True):
-        np.multiply(along, radial, out=part)
-    parts = scipy.fft.ifft2(parts, axes=(1, 2), overwrite_x=True)
-    planes = local_energy(parts.reshape(count, -1), EPSILON)
-    energy, amplitude, largest, finest = (x.reshape(spectrum.shape) for x in planes)
+def _noise(finest: Image, gain: float) -> float:
+    """Return the energy that noise alone can have along an orientation."""
     # the mean of squares that would have this median if all were noise
-    power = np.median(finest) / math.log(2)
-    tau = math.sqrt(power * bank.noise[k])
+    power = float(np.median(finest)) / math.log(2)
+    tau = math.sqrt(power * gain)
     spread = NOISE * math.sqrt(2 - math.pi / 2) * tau
-    energy -= (tau * math.sqrt(math.pi / 2) + spread) / CORRECTION
-    share = amplitude / (largest + EPSILON) / count
-    energy = np.maximum(energy, 0) / (1 + np.exp((WIDTH - share) * SHARPNESS))
-    return energy, amplitude
+    return (tau * math.sqrt(math.pi / 2) + spread) / CORRECTION
 
 
 def phase_congruency(image: Image, bank: _Bank | None = None) -> list[Image]:
@@ -146,20 +133,23 @@ def phase_congruency(image: Image, bank: _Bank | None = None) -> list[Image]:
     Six orientations and four scales, with the constants of the released program. Where
     the amplitude is below 1e-4 grey levels there is no feature.
     """
+    from ._phase_kernel import add_orientation, local_energy
+
     bank = bank or _filter_bank(image.shape)
     spectrum = scipy.fft.fft2(image)
-    total, amplitudes, xx, yy, xy = (np.zeros(image.shape) for _ in range(5))
-    for k in range(ORIENTATIONS):
-        energy, amplitude = _oriented(spectrum, bank, k)
-        total += energy
-        amplitudes += amplitude
-        congruency = np.divide(
-            energy, amplitude, out=np.zeros_like(energy), where=amplitude > EPSILON
-        )
-        x, y = (turn(k * math.pi / ORIENTATIONS) for turn in (math.cos, math.sin))
-        xx += (congruency * x) ** 2
-        yy += (congruency * y) ** 2
-        xy += congruency**2 * (x * y)
+    parts = np.empty((len(bank.radial), *image.shape), dtype=complex)
+    sums = np.zeros((5, image.size))
+    limits = float(len(parts)), WIDTH, SHARPNESS, EPSILON
+    for k, angular in enumerate(bank.angular):
+        along = spectrum * angular
+        for part, radial in zip(parts, bank.radial, strict=True):
+            np.multiply(along, radial, out=part)
+        parts = scipy.fft.ifft2(parts, axes=(1, 2), overwrite_x=True)
+        planes = local_energy(parts.reshape(len(parts), -1), EPSILON)
+        noise = _noise(planes[-1], bank.noise[k])
+        turn = k * math.pi / ORIENTATIONS
+        add_orientation(planes[:-1], noise, turn, limits, sums)
+    total, amplitudes, xx, yy, xy = sums.reshape(5, *image.shape)
     xx, yy, xy = 2 * xx / ORIENTATIONS, 2 * yy / ORIENTATIONS, xy / ORIENTATIONS
     spread = np.hypot(xy, xx - yy) + EPSILON
     largest, smallest = (yy + xx + spread) / 2, (yy + xx - spread) / 2

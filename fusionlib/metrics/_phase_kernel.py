@@ -1,4 +1,4 @@
-"""The loop of phase congruency over pixels, compiled on first use."""
+"""The loops of phase congruency over pixels, compiled on first use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compute import compiled
 
-__all__ = ["local_energy"]
+__all__ = ["add_orientation", "local_energy"]
 
 
 @compiled
@@ -57,3 +57,40 @@ def local_energy(responses: Any, epsilon: float) -> Any:
             x, y = responses[s, n].real, responses[s, n].imag
             energy[n] += x * even + y * odd - abs(x * odd - y * even)
     return energy, amplitude, largest, finest
+
+
+@compiled
+def add_orientation(
+    planes: Any, noise: float, turn: float, limits: tuple[float, ...], sums: Any
+) -> None:
+    """Add what one orientation contributes.
+
+    Parameters
+    ----------
+    planes : tuple of 3 numpy.ndarray, shape (N,)
+        Energy, amplitude and largest amplitude, from :func:`local_energy`.
+    noise : float
+        Energy that does not count.
+    turn : float
+        The orientation.
+    limits : tuple of 4 floats
+        Number of scales; share of them from which a pixel counts, and how sharply;
+        what is added to the largest amplitude, and the smallest with a feature.
+    sums : numpy.ndarray, shape (5, N)
+        Sums of energy and of amplitude; of the products xx, yy and xy of the
+        congruency along the two axes. They are added to.
+    """
+    energy, amplitude, largest = planes
+    scales, width, sharpness, epsilon = limits
+    x, y = math.cos(turn), math.sin(turn)
+    for n in range(len(energy)):
+        share = amplitude[n] / (largest[n] + epsilon) / scales
+        kept = max(energy[n] - noise, 0.0)
+        kept /= 1 + math.exp((width - share) * sharpness)
+        sums[0, n] += kept
+        sums[1, n] += amplitude[n]
+        if amplitude[n] > epsilon:
+            square = (kept / amplitude[n]) ** 2
+            sums[2, n] += square * x * x
+            sums[3, n] += square * y * y
+            sums[4, n] += square * x * y
