@@ -308,15 +308,15 @@ def by_channel(function: Callable[P, T]) -> Callable[P, T]:
     def fused(*args: P.args, **kwargs: P.kwargs) -> T:
         if getattr(kwargs.get("config"), "colour", None) != "channels":
             return function(*args, **kwargs)
-        sources, *others = args
-        stacks = split_channels(sources)
-        if len(stacks) > 1 and kwargs.get("register"):
+        options: dict[str, Any] = dict(kwargs)
+        stacks = split_channels(args[0] if args else options.pop("sources", None))
+        if len(stacks) > 1 and options.get("register"):
             raise InputError(
                 "register: not with colour='channels', which would move apart; "
                 "fusionlib.images.registration.register moves whole images beforehand"
             )
         run = cast(Callable[..., T], function)
-        results = [run(planes, *others, **kwargs) for planes in stacks]
+        results = [run(planes, *args[1:], **options) for planes in stacks]
         return results[0] if len(results) == 1 else _join(results)
 
     return fused

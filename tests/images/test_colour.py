@@ -254,7 +254,9 @@ def test_every_intermediate_by_channel(camera, seeded):
                 found[layer][..., 1], expected[layer], rtol=1e-4, err_msg=name
             )
     np.testing.assert_allclose(result.luminance, luminance(result.image), atol=1e-12)
-    image, provenance = fuse_image([infrared, rgb], config=config, weights=seeded)
+    image, provenance = fuse_image(
+        sources=[infrared, rgb], config=config, weights=seeded
+    )
     np.testing.assert_allclose(image, result.image, atol=1e-5)
     assert provenance["seconds"].keys() >= {"decomposition", "features"}
     with pytest.raises(InputError, match="register: not with colour='channels'"):
