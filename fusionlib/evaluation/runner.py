@@ -188,19 +188,22 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Record]:
     if look_at(path, "manifest") is None and not path.is_symlink():
         return {}
     content = check_file(path, "manifest").read_bytes()
-    records = {}
+    records, damaged = {}, []
     whole = content[: content.rfind(b"\n") + 1]
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             record = json.loads(line.decode("utf-8", "surrogateescape"))
             if any(not isinstance(record[key], kind) for key, kind in _FORM.items()):
                 raise ValueError
-        except (ValueError, TypeError, KeyError, RecursionError):
-            warnings.warn(
-                f"{path}: line {number} is damaged and passed over", stacklevel=2
-            )
-        else:
             records[record["name"]] = record
+        except (ValueError, TypeError, KeyError, RecursionError):
+            damaged.append(number)
+    if damaged:
+        warnings.warn(
+            f"{path}: {len(damaged)} damaged lines are passed over, the first is "
+            f"line {damaged[0]}",
+            stacklevel=2,
+        )
     return records
 
 
