@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 
 from fusionlib.vgg.layers import (
@@ -27,6 +28,9 @@ from fusionlib.vgg.layers import (
     receptive_field,
 )
 from fusionlib.vgg.layers import layer as find_layer
+
+from . import colours
+from .colours import BLUE, LAYER_COLOURS, ORANGE
 
 __all__ = [
     "BLUE",
@@ -44,14 +48,9 @@ __all__ = [
     "show_winner",
 ]
 
-#: Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-
-#: One colour for each of the paper's four layers.
-LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-
 #: Colour maps for amounts, and for values on both sides of a middle (high: orange).
-SEQUENTIAL, DIVERGING = "cividis", "PuOr_r"
+SEQUENTIAL = ListedColormap(colours.SEQUENTIAL / 255, "sequential")
+DIVERGING = ListedColormap(colours.DIVERGING / 255, "diverging")
 
 #: Largest change of a colour channel, of 255, that a palette may cause.
 _INVISIBLE = 12
@@ -130,9 +129,7 @@ class BookFigure(Figure):
         """
         from PIL import Image
 
-        buffer = io.BytesIO()
-        self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
-        exact = Image.open(buffer).convert("RGB")
+        exact = self._drawn()
         palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
         change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
         small = io.BytesIO()
@@ -149,14 +146,17 @@ class BookFigure(Figure):
         Half the size or less for a figure made of photographs; for the home page,
         which must be light.
         """
+        small = io.BytesIO()
+        self._drawn().save(small, "jpeg", quality=quality, optimize=True)
+        plt.close(self)
+        return small.getvalue()
+
+    def _drawn(self) -> Any:
         from PIL import Image
 
-        buffer, small = io.BytesIO(), io.BytesIO()
+        buffer = io.BytesIO()
         self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
-        plt.close(self)
-        picture = Image.open(buffer).convert("RGB")
-        picture.save(small, "jpeg", quality=quality, optimize=True)
-        return small.getvalue()
+        return Image.open(buffer).convert("RGB")
 
     def _ipython_display_(self) -> None:
         from IPython.display import Image, display
@@ -222,9 +222,8 @@ def show_images(
     *,
     columns: int | None = None,
     limits: tuple[float, float] | None = (0, 1),
-    cmap: str = "gray",
-    colorbar: bool = False,
-    label: str = "",
+    cmap: str | Colormap = "gray",
+    colorbar: str | None = None,
     row_labels: Sequence[str] = (),
     width: float = 7.6,
 ) -> Figure:
@@ -240,12 +239,11 @@ def show_images(
         Images in a row; all by default.
     limits : tuple of float or None, optional
         Values shown as black and white; None takes each image's own range.
-    cmap : str, optional
+    cmap : str or matplotlib.colors.Colormap, optional
         Colour map.
-    colorbar : bool, optional
-        Draw one colour bar for all images, or with ``limits=None`` one for each.
-    label : str, optional
-        What the colour bar measures, with its unit.
+    colorbar : str, optional
+        Label of a colour bar: what it measures, with its unit. One is drawn for all
+        images, or with ``limits=None`` one for each; by default none.
     row_labels : sequence of str, optional
         A label at the left of each row.
     width : float, optional
@@ -254,7 +252,7 @@ def show_images(
     columns = columns or len(images)
     rows = math.ceil(len(images) / columns)
     height, across = np.shape(images[0])[:2]
-    bars = 0.0 if not colorbar else 0.75 if limits else 0.55 * columns
+    bars = 0.0 if colorbar is None else 0.75 if limits else 0.55 * columns
     cell = (width - bars - (0.25 if row_labels else 0)) / columns - 0.08
     titled = rows if len(titles) > columns else 1
     tall = rows * (cell * height / across + 0.06) + 0.22 * titled
@@ -262,8 +260,8 @@ def show_images(
     low, high = limits or (None, None)
     for panel, image in zip(axes.flat, images, strict=False):
         shown = panel.imshow(image, cmap=cmap, vmin=low, vmax=high)
-        if colorbar and not limits:
-            drawing.colorbar(shown, ax=panel, shrink=0.8, label=label)
+        if colorbar is not None and not limits:
+            drawing.colorbar(shown, ax=panel, shrink=0.8, label=colorbar)
     for panel, title in zip(axes.flat, titles, strict=False):
         panel.set_title(title)
     for panel in axes.flat:
@@ -271,9 +269,9 @@ def show_images(
         panel.spines[:].set_visible(False)
     for row, name in zip(axes, row_labels, strict=False):
         row[0].set_ylabel(name)
-    if colorbar and limits:
+    if colorbar is not None and limits:
         drawing.colorbar(
-            shown, ax=axes, fraction=0.03, pad=0.015, aspect=10 * tall, label=label
+            shown, ax=axes, fraction=0.03, pad=0.015, aspect=10 * tall, label=colorbar
         )
     return drawing
 
@@ -285,7 +283,7 @@ def show_layer_maps(
     limits: tuple[float, float] | None = None,
     centre: float | None = None,
     percentile: float = 99.0,
-    cmap: str | None = None,
+    cmap: str | Colormap | None = None,
     label: str = "",
     width: float = 7.6,
 ) -> Figure:
@@ -305,7 +303,7 @@ def show_layer_maps(
         colour map.
     percentile : float, optional
         How much of the values a column's own scale must hold.
-    cmap : str, optional
+    cmap : str or matplotlib.colors.Colormap, optional
         Colour map.
     label : str, optional
         What the colour bars measure, with its unit.
@@ -401,7 +399,7 @@ def show_receptive_fields(
     ):
         panel = drawing.add_subplot(place, axes_class=BookAxes)
         amount = np.abs(influence)
-        panel.imshow(amount, cmap="magma", vmin=0, vmax=np.percentile(
+        panel.imshow(amount, cmap=SEQUENTIAL, vmin=0, vmax=np.percentile(
             amount[amount > 0], 98) if amount.any() else 1)  # fmt: skip
         panel.add_patch(square(name, colour, 2.2))
         top, left, side = _field(name, row, column)
@@ -466,7 +464,6 @@ def show_winner(
     colours : sequence of str, optional
         A colour for each layer; :data:`LAYER_COLOURS` by default.
     """
-    from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     chosen = list(colours or LAYER_COLOURS)[: len(layers)]

@@ -17,11 +17,9 @@ from fusionlib.errors import InputError
 from fusionlib.fusion import FusionResult
 from fusionlib.images.validation import Image
 
-from .figures import BookFigure, figure
+from .figures import DIVERGING, SEQUENTIAL, BookFigure, figure
 
 __all__ = ["before_and_after", "pipeline"]
-
-_ACTIVITY, _SHARE = "cividis", "PuOr_r"
 
 
 def _panel(
@@ -69,14 +67,14 @@ def _detail_limits(details: Image) -> dict[str, Any]:
 
 def _share_limits(share: Image) -> dict[str, Any]:
     bound = float(np.quantile(np.abs(share - 0.5), 0.995)) or 1e-3
-    return {"cmap": _SHARE, "vmin": 0.5 - bound, "vmax": 0.5 + bound}
+    return {"cmap": DIVERGING, "vmin": 0.5 - bound, "vmax": 0.5 + bound}
 
 
 def _activity_limits(activity: Image) -> dict[str, Any]:
     # The border, where blocks reach outside the map, would hide the rest.
     inner = activity[3:-3, 3:-3] if min(activity.shape) > 8 else activity
     low, high = np.quantile(inner, [0.02, 0.995])
-    return {"cmap": _ACTIVITY, "vmin": low, "vmax": high}
+    return {"cmap": SEQUENTIAL, "vmin": low, "vmax": high}
 
 
 class _Grid:

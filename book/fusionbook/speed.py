@@ -6,8 +6,10 @@ Imports matplotlib when a figure is asked for, and measures nothing itself: that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from .text import markdown_table
 
 __all__ = ["area", "machine", "memory", "others", "show_scaling", "sizes"]
 
@@ -49,7 +51,7 @@ def sizes(record: Record) -> str:
         for row in record["sizes"]
         for name in record["machine"]["rates"]
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def memory(record: Record) -> str:
@@ -64,7 +66,7 @@ def memory(record: Record) -> str:
         )
         for row in record["memory"]
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def area(record: Record) -> str:
@@ -80,7 +82,7 @@ def area(record: Record) -> str:
         )
         for row in record["area"]["rows"]
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def others(record: Record) -> str:
@@ -97,7 +99,7 @@ def others(record: Record) -> str:
     ]
     if "book_s" in record:
         rows.append(("book", "make book", f"{record['book_s']:.0f}"))
-    return _table(("Kind", "Name", "Seconds"), rows)
+    return markdown_table(("Kind", "Name", "Seconds"), rows)
 
 
 def show_scaling(record: Record) -> Any:
@@ -115,7 +117,8 @@ def show_scaling(record: Record) -> Any:
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from .figures import BLUE, ORANGE, figure
+    from .colours import BLUE, ORANGE
+    from .figures import figure
 
     pixels = [_pixels(row) / 1e6 for row in record["area"]["rows"]]
     panels = (
@@ -148,9 +151,3 @@ def _pixels(row: Mapping[str, Any]) -> int:
 
 def _size(row: Mapping[str, Any]) -> str:
     return f"{row['width']}\u00a0×\u00a0{row['height']}"  # on one line
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, numbers to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

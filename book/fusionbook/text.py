@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "by_kind",
     "inside",
     "key_numbers",
+    "markdown_table",
     "network_numbers",
     "numbers_of",
     "open_chapter",
@@ -359,8 +360,13 @@ def beside_paper(
         rows.append(row)
     heads = ["", f"this page ({weights.name})", "stored: the paper's network"]
     heads = heads[: max(len(row) for row in rows)]
-    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
-    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return Markdown(markdown_table(heads, rows))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, all columns but the first to the right."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _wording(name: str) -> tuple[str, str]:

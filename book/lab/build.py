@@ -21,7 +21,6 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / "_build"
-STATIC = HERE / "static"
 RUNTIME = "onnxruntime-web"
 SCRIPT = "ort.wasm.min.js"
 LOADER = "ort-wasm-simd-threaded.mjs"

@@ -11,21 +11,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fusionbook import explorers
-from fusionbook.explorers._colours import DIVERGING, HEAT, LAYER_COLOURS, rgb
-from fusionbook.explorers._page import pack
+import fusionbook
+from fusionbook.colours import DIVERGING, LAYER_COLOURS, SEQUENTIAL, rgb
+from fusionbook.packing import as_text, encode
 from fusionlib.data import load_pair, scenes
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import PAPER_LAYERS
 
-__all__ = ["SHARED", "write_lab_files"]
+__all__ = ["write_lab_files"]
 
-STATIC = Path(__file__).resolve().parent / "static"
-
-#: Scripts and style that the page shares with the explorers.
-SHARED = (
-    "arithmetic.js", "decomposition.js", "method.js", "similarity.js", "explorers.css",
-)  # fmt: skip
+#: Scripts and styles of explorers and lab page.
+STATIC = Path(fusionbook.__file__).parent / "static"
 
 
 def write_lab_files(folder: Path) -> None:
@@ -37,19 +33,14 @@ def write_lab_files(folder: Path) -> None:
         ``_static/lab`` of the built book.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shared = Path(explorers.__file__).parent / "static"
-    own = sorted(p for p in STATIC.iterdir() if p.suffix in (".js", ".css"))
-    for path in [*own, *(shared / name for name in SHARED)]:
+    for path in sorted(STATIC.iterdir()):
         shutil.copy(path, folder / path.name)
     for name, scene in scenes().items():
-        data = {
-            "title": scene["title"],
-            "description": scene["description"],
-            "planes": [pack(to_uint8(p)) for p in load_pair(name).sources],
-        }
+        files = [encode(to_uint8(p), "PNG") for p in load_pair(name).sources]
+        data = {"title": scene["title"], "sources": [as_text(file) for file in files]}
         _assign(folder / f"scene-{name}.js", f"__fusionlibScene_{name}", data)
     tables = {
-        "heat": HEAT.ravel().tolist(),
+        "sequential": SEQUENTIAL.ravel().tolist(),
         "diverging": DIVERGING.ravel().tolist(),
         "colours": [rgb(colour) for colour in LAYER_COLOURS],
         "layers": PAPER_LAYERS,

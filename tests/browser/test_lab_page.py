@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from fusionbook.explorers._colours import LAYER_COLOURS, rgb
+from fusionbook.colours import LAYER_COLOURS, rgb
 from fusionlib import FusionConfig, fuse, metrics
 from fusionlib.activity import block_average
 from fusionlib.data import load_pair, scenes
@@ -305,9 +305,9 @@ def test_tiles_give_the_activities_of_the_whole_image(ask, budget):
         np.testing.assert_allclose(joined, whole[name].ravel(), rtol=2e-5)
 
 
-def encoded(image, **options):
+def encoded(image):
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", **options)
+    image.save(buffer, "PNG")
     return list(buffer.getvalue())
 
 

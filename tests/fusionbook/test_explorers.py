@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
+import json
 import re
 import subprocess
 import sys
 import warnings
-import zlib
 from base64 import b64decode
 from html.parser import HTMLParser
 
@@ -18,10 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from fusionbook import explorers
+from fusionbook import colours, explorers
 from fusionbook.explorers import _arithmetic as arithmetic
-from fusionbook.explorers._core import as_pair, fit, outlined
-from fusionbook.explorers._page import Store, pack
+from fusionbook.explorers import selection
+from fusionbook.explorers._core import as_pair, fit
+from fusionbook.explorers._store import Store
+from fusionbook.explorers._templates import render as render_template
+from fusionbook.explorers.features import outlined
+from fusionbook.packing import pack
 from fusionlib import InputError, fuse
 from fusionlib.data import Pair
 from fusionlib.fusion import select
@@ -115,6 +120,25 @@ def test_ids_tell_explorers_apart():
     assert ids == [f"fl-{kind}-small" for kind in MAKERS]
 
 
+def test_names_of_pairs_are_escaped():
+    pair = dataclasses.replace(small_pair(), name='a "b" <c>', title="<b>&</b>")
+    with BOOK:
+        text = explorers.decomposition_explorer(pair).html
+    assert Page(text).ids == ['fl-decomposition-a-"b"-<c>']
+    assert "<b>" not in text
+    assert "&lt;b&gt;&amp;&lt;/b&gt;, 75 × 61 pixels" in text
+
+
+def test_data_cannot_end_its_script():
+    name = "</script><script>alert(1)</script>"
+    some = explorer("decomposition")
+    text = render_template(
+        "explorer.html", explorer=some, start=some.view(), data={"a": name}
+    )
+    found = re.search(r'class="fl-data">(.*?)</script>', text)[1]
+    assert json.loads(found) == {"a": name}
+
+
 def test_captions_say_which_pair_and_weights(kind):
     caption = explorer(kind).caption
     assert "Small street, 75 × 61 pixels" in caption
@@ -129,7 +153,7 @@ def test_only_a_trained_network_is_said_to_find_patterns(seeded):
             page = explorers.feature_browser(small_pair(), weights).html
         assert ("its pattern is found" in page) == pattern
         assert ("random numbers: no pattern was learned" in page) != pattern
-        assert weights.short_label in page.replace("&#x27;", "'")
+        assert weights.short_label in page.replace("&#39;", "'")
 
 
 def test_explorers_name_untrained_weights_instead_of_warning(clean_home):
@@ -216,13 +240,18 @@ def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded)
     state = {"layers": layers, "rule": rule, "wipe": 100, "right": "mean"}
     fused = explorer("selection").view(state | {"left": "fused"}).pictures["picture"]
     assert_same_image(fused, to_uint8(result.F_b + detail))
-    colours = explorer("selection").view(state | {"left": "winner"}).pictures["picture"]
+    shown = explorer("selection").view(state | {"left": "winner"}).pictures["picture"]
     names = list(result.F_d_i)
-    from fusionbook.explorers._colours import LAYER_COLOURS, rgb
-
-    table = np.array([rgb(LAYER_COLOURS[names.index(n)]) for n in layers])
-    differ = (colours != table[winner]).any(axis=2)  # where candidates are equal
+    own = [colours.LAYER_COLOURS[names.index(n)] for n in layers]
+    table = np.array([colours.rgb(colour) for colour in own])
+    differ = (shown != table[winner]).any(axis=2)  # where candidates are equal
     assert differ.sum() <= PIXELS_OF_AN_IMAGE
+
+
+def test_candidates_beyond_any_detail_content_are_no_number_of_16_bits():
+    assert selection._hundredths(np.array([-1.0, 1.0])).tolist() == [-25500, 25500]
+    with pytest.raises(AssertionError):
+        selection._hundredths(np.array([1.3]))
 
 
 def test_without_layers_the_base_part_is_left(seeded):
@@ -353,44 +382,40 @@ def test_difference_and_wipe_by_hand():
     np.testing.assert_array_equal(arithmetic.shifted(a, 1), [[10, 10]])
 
 
+def unpack(specs):
+    """Put packed planes together, as explorers.js does."""
+    planes = {}
+    for name, spec in specs.items():
+        image = PILImage.open(io.BytesIO(b64decode(spec["png"])))
+        planes[name] = np.asarray(image).astype(int) + spec["least"]
+        for other, factor in spec["plus"].items():
+            planes[name] += factor * planes[other]
+    return planes
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.int16]))
 def test_packing_loses_nothing(seed, dtype):
     chance = np.random.RandomState(seed)
     info = np.iinfo(dtype)
-    plane = chance.randint(info.min, info.max + 1, (7, 5)).astype(dtype)
-    minus = chance.randint(info.min, info.max + 1, (7, 5)).astype(dtype)
-    for base in (None, minus):
-        np.testing.assert_array_equal(unpack(pack(plane, base), base), plane)
-
-
-def unpack(spec, minus):
-    """Undo ``pack`` as static/arithmetic.js does."""
-    height, width = spec["shape"]
-    raw = np.frombuffer(zlib.decompress(b64decode(spec["data"])), np.uint8)
-    lanes = raw.reshape(-1, height, width).astype(int)
-    folded = sum(lane << (8 * k) for k, lane in enumerate(lanes))
-    error = np.where(folded % 2, -(folded + 1) // 2, folded // 2)
-    modulus = 2 ** spec["bits"]
-    low = -modulus // 2 if spec["signed"] or minus is not None else 0
-    out = np.zeros((height, width), int)
-    for y in range(height):
-        for x in range(width):
-            a = out[y, x - 1] if x else 0
-            b = out[y - 1, x] if y else 0
-            c = out[y - 1, x - 1] if x and y else 0
-            p = a + b - c
-            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
-            guess = {"none": 0, "left": a, "up": b, "paeth": paeth}[spec["filter"]]
-            out[y, x] = (guess + error[y, x] - low) % modulus + low
-    dtype = np.int16 if spec["signed"] else np.uint8
-    return (out + (0 if minus is None else minus.astype(int))).astype(dtype)
+    planes = {
+        "first": chance.randint(info.min, info.max + 1, (7, 5)).astype(dtype),
+        "second": chance.randint(0, 256, (7, 5)).astype(np.uint8),
+    }
+    near = 100 * planes["second"].astype(int) + chance.randint(-99, 100, (7, 5))
+    planes["third"] = near.astype(np.int16)
+    specs = pack(planes, {"third": {"second": 100}})
+    found = unpack(json.loads(json.dumps(specs)))
+    for name, plane in planes.items():
+        np.testing.assert_array_equal(found[name], plane, name)
+    # What the guess leaves needs no file of 16 bits.
+    assert len(specs["third"]["png"]) < len(pack({"x": planes["third"]})["x"]["png"])
 
 
 def test_store_keeps_each_thing_once():
     store = Store(explorer("decomposition").controls[:2])
     for state in store.states():
-        store.add("source", state["source"], str.upper, state["source"])
+        store.add("source", state["source"].upper(), state["source"])
     kept = store.as_dict()
     assert kept["items"]["source"] == ["INFRARED", "VISIBLE"]
     assert kept["index"]["source"] == [0] * 14 + [1] * 14
@@ -493,6 +518,21 @@ def test_files_that_cannot_be_used_give_one_clear_line(second, words):
     assert "\n" not in message
     assert "/tmp" not in message
     np.testing.assert_array_equal(image_of(live), before)
+
+
+def test_a_pair_that_cannot_be_used_leaves_the_one_before(monkeypatch):
+    live = explorers.decomposition_explorer(small_pair())
+    before = vars(live).copy()
+
+    def refuse(self):
+        self.controls = ()
+        raise InputError("too small")
+
+    monkeypatch.setattr(type(live), "prepare", refuse)
+    with pytest.raises(InputError, match="too small"):
+        live.load([GREY, GREY])
+    assert vars(live) == before
+    assert live.view().pictures["split"].shape == (61, 75)
 
 
 def test_pairs_may_be_names_numbers_pairs_or_arrays():

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fusionbook
 from fusionlib.images.io import read_pixels
 
 from ..support.odd_files import png
 
-SCRIPT = Path(__file__).parents[2] / "book/lab/static/png.js"
+SCRIPT = Path(fusionbook.__file__).parent / "static" / "png.js"
 
 READ = """
 const fs = require("fs");

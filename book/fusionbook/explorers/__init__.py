@@ -5,6 +5,12 @@ ipywidgets that accepts any pair, also uploaded files. In a book build
 (``FUSIONLIB_BOOK=1``) it is self-contained HTML: precomputed frames for expensive
 steps, arithmetic in the page for cheap ones, no kernel and no network.
 
+What to explore is the first argument, ``pair``: a :class:`fusionlib.data.Pair`, the
+name or number of one, or an infrared and a visible image, grey, in [0, 1] or 8 or 16
+bits. Where a network is used, the second, ``weights``, says which: see
+:func:`fusionlib.vgg.weights.load_weights`. What cannot be used raises
+:class:`fusionlib.InputError`.
+
 >>> from fusionbook.explorers import decomposition_explorer
 >>> explorer = decomposition_explorer("street")
 >>> explorer.view({"lam": 5.0}).pictures["split"].shape

@@ -1,8 +1,8 @@
 """The arithmetic that also runs in the page, on 8-bit planes.
 
-``static/arithmetic.js`` repeats each of these functions operation by operation in
-the same double precision, so that both give the same pixels; the browser test
-compares them. Whatever is not here is computed by the library alone.
+``static/arithmetic.js`` repeats what the page needs of it, operation by operation in
+the same double precision, so that both give the same pixels; a browser test compares
+them. Whatever is not here is computed by the library alone.
 """
 
 from __future__ import annotations

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fusionlib.errors import InputError
 
-__all__ = ["Choice", "Control", "Slider", "State", "Switches", "check_state"]
+__all__ = [
+    "Choice",
+    "Control",
+    "Slider",
+    "State",
+    "Switches",
+    "check_state",
+    "describe",
+]
 
 State = Mapping[str, Any]
 
@@ -27,6 +35,8 @@ class Choice:
         Value at first.
     """
 
+    kind: ClassVar[str] = "choice"
+
     name: str
     label: str
     options: tuple[tuple[str, str], ...]
@@ -36,10 +46,6 @@ class Choice:
     def values(self) -> tuple[str, ...]:
         """The values in order."""
         return tuple(value for value, _ in self.options)
-
-    def text(self, value: Any) -> str:
-        """Return what the reader sees for a value."""
-        return dict(self.options)[value]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Slider:
         "x" or "y" if the slider is a position in the picture that a pointer sets.
     """
 
+    kind: ClassVar[str] = "slider"
+
     name: str
     label: str
     values: Sequence[float]
@@ -67,9 +75,10 @@ class Slider:
     form: str = "{:g}"
     follows: str = ""
 
-    def text(self, value: Any) -> str:
-        """Return what the reader sees for a value."""
-        return self.form.format(value)
+    @property
+    def options(self) -> list[tuple[float, str]]:
+        """Values and what the reader sees for each."""
+        return [(value, self.form.format(value)) for value in self.values]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,8 @@ class Switches:
         A colour swatch for each option, or none.
     """
 
+    kind: ClassVar[str] = "switches"
+
     name: str
     label: str
     options: tuple[tuple[str, str], ...]
@@ -101,6 +112,22 @@ class Switches:
 
 
 Control = Choice | Slider | Switches
+
+
+def describe(control: Control) -> dict[str, Any]:
+    """Return a control for the script of the page."""
+    return {
+        "name": control.name,
+        "kind": control.kind,
+        "values": [_plain(value) for value, _ in control.options],
+        "texts": [text for _, text in control.options],
+        "follows": getattr(control, "follows", ""),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return whole numbers without a point, as JavaScript prints them."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_state(controls: Sequence[Control], changes: State) -> dict[str, Any]:

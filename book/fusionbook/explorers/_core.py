@@ -1,10 +1,10 @@
-"""What all explorers have in common: a state, a view of it, and two faces."""
+"""What all explorers have in common: a state, and a view of it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,10 +17,11 @@ from fusionlib.images.validation import as_sources
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
 from ._arithmetic import Bytes
-from ._colours import MARK, rgb
 from ._controls import Control, State, check_state
 
 __all__ = [
+    "GAIN",
+    "SOURCES",
     "Explorer",
     "Picture",
     "View",
@@ -28,12 +29,18 @@ __all__ = [
     "book_build",
     "enlarge",
     "fit",
+    "grey_detail",
     "inner",
-    "outlined",
 ]
 
 #: Pixels up to which a pair goes into a page as it is; larger ones are reduced.
 PAGE_PIXELS = 90_000
+
+#: Detail contents are shown around mid-grey and enlarged by this factor.
+GAIN = 2
+
+#: Names of the sources and what the reader sees for each.
+SOURCES = (("infrared", "Infrared"), ("visible", "Visible"))
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,8 @@ class View:
     marker: float | None = None
 
 
-@dataclass
 class Explorer:
-    """One explorer, displayable as widgets or as HTML.
+    """What can be set in one explorer, and what is shown for it.
 
     Subclasses say what can be set (``controls``) and what is shown for a state
     (:meth:`compute`); the rest is here. Attributes that depend on the pair are set
@@ -95,11 +101,6 @@ class Explorer:
         See :func:`fusionlib.vgg.weights.load_weights`; unused where no network is.
     """
 
-    pair: Any
-    weights: Any = None
-    controls: tuple[Control, ...] = field(init=False, default=())
-    _widget: Any = field(init=False, default=None, repr=False)
-
     kind = ""
     title = ""
     how = ""
@@ -108,10 +109,12 @@ class Explorer:
     table_beside = False
     uses_network = True
 
-    def __post_init__(self) -> None:
-        if self.uses_network and not isinstance(self.weights, VGGWeights):
-            self.weights = quiet_weights(self.weights)  # the caption names them
-        self.load(self.pair)
+    def __init__(self, pair: Any, weights: Any = None) -> None:
+        if self.uses_network and not isinstance(weights, VGGWeights):
+            weights = quiet_weights(weights)  # the caption names them
+        self.weights = weights
+        self.controls: tuple[Control, ...] = ()
+        self.load(pair)
 
     def load(self, pair: Any) -> None:
         """Explore another pair.
@@ -119,11 +122,16 @@ class Explorer:
         Raises
         ------
         InputError
-            If it cannot be used.
+            If it cannot be used; the explorer then still shows the pair before.
         """
         checked = as_pair(pair)
+        before = vars(self).copy()
         self.pair = fit(checked) if book_build() else checked
-        self.prepare()
+        try:
+            self.prepare()
+        except InputError:
+            self.__dict__ = before
+            raise
 
     def prepare(self) -> None:
         """Set ``controls`` and whatever the views need, for ``self.pair``."""
@@ -144,7 +152,7 @@ class Explorer:
         return height, width
 
     @property
-    def bytes(self) -> tuple[Bytes, Bytes]:
+    def sources_8bit(self) -> tuple[Bytes, Bytes]:
         """Infrared and visible in 8 bits."""
         return to_uint8(self.pair.infrared), to_uint8(self.pair.visible)
 
@@ -176,30 +184,6 @@ class Explorer:
             If a name or value is none that the controls offer.
         """
         return self.compute(self.state(changes))
-
-    @property
-    def html(self) -> str:
-        """The explorer as self-contained HTML."""
-        from ._page import render
-
-        return render(self)
-
-    @property
-    def widget(self) -> Any:
-        """The explorer as ipywidgets; always the same object."""
-        if self._widget is None:
-            from ._live import build
-
-            self._widget = build(self)
-        return self._widget
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        text = f"<{self.title} explorer: {self.pair.name}>"
-        if book_build():
-            # Widgets would store their state in the page and have random ids.
-            return {"text/html": self.html, "text/plain": text}
-        bundle = self.widget._repr_mimebundle_()
-        return {**bundle, "text/plain": text}
 
 
 def book_build() -> bool:
@@ -234,7 +218,7 @@ def as_pair(pair: Any) -> Pair:
 
 
 def fit(pair: Pair) -> Pair:
-    """Return the pair at a size that a page can carry, in 8 bits."""
+    """Return the pair, or one in 8 bits that is reduced to what a page can carry."""
     height, width = pair.infrared.shape
     factor = (PAGE_PIXELS / (height * width)) ** 0.5
     if factor >= 1:
@@ -257,6 +241,11 @@ def fit(pair: Pair) -> Pair:
     )
 
 
+def grey_detail(detail: Any) -> Bytes:
+    """Return a detail content in 8 bits, as it is shown."""
+    return to_uint8(0.5 + GAIN * detail)
+
+
 def enlarge(image: Bytes, stride: int, shape: Sequence[int]) -> Bytes:
     """Repeat each pixel over a square and cut off what stands over."""
     grown = image.repeat(stride, axis=0).repeat(stride, axis=1)
@@ -267,29 +256,3 @@ def inner(maps: Any) -> Any:
     """Return maps without the border, of an eighth of their size on each side."""
     high, wide = (size // 8 for size in maps.shape[-2:])
     return maps[..., high : maps.shape[-2] - high, wide : maps.shape[-1] - wide]
-
-
-def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:
-    """Return a grey picture in colour with a line around a square of pixels.
-
-    Parameters
-    ----------
-    picture : numpy.ndarray, shape (H, W), uint8
-        The picture.
-    box : tuple of int
-        First row, first column and side of the square, which may reach over the
-        picture. Two pixels of line and one of black rim lie outside it, so that its
-        pixels stay as they are. ``static/explorers.js`` does the same.
-    """
-    colour = np.repeat(picture[..., None], 3, axis=2)
-    top, left, side = box
-    inside = colour[
-        max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)
-    ]
-    kept = inside.copy()
-    for rim, ink in ((3, (0, 0, 0)), (2, rgb(MARK))):
-        first, last = top - rim, top + side + rim
-        start, end = left - rim, left + side + rim
-        colour[max(first, 0) : max(last, 0), max(start, 0) : max(end, 0)] = ink
-    inside[...] = kept
-    return colour

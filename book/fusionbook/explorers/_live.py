@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import html
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as PILImage
 
 from fusionlib.errors import InputError
 from fusionlib.images.io import read_image
 
+from ..colours import MARK, ORANGE, rgb
+from ..packing import encode
 from ._arithmetic import Bytes
-from ._colours import MARK, rgb
 from ._controls import Choice, Control, Slider, Switches
-from ._core import Explorer, View
-from ._page import table_row
+from ._core import Explorer
+from ._templates import macros
 
 __all__ = ["build", "marked", "read_upload"]
 
@@ -76,6 +74,7 @@ class _Live:
 
     def __init__(self, explorer: Explorer, widgets: Any) -> None:
         self.explorer, self.widgets = explorer, widgets
+        self.say = macros("live.html")
         self.controls = widgets.VBox(layout={"width": "260px", "flex": "0 0 auto"})
         self.images = {
             picture.name: widgets.Image(
@@ -89,7 +88,7 @@ class _Live:
             widgets.VBox(
                 [
                     self.images[p.name],
-                    widgets.HTML(f"<small>{html.escape(p.title)}</small>"),
+                    widgets.HTML(self.say.small(p.title)),
                 ],
                 layout={"flex": "1 1 240px", "min_width": "0"},
             )
@@ -100,9 +99,7 @@ class _Live:
             [widgets.Box(pictures, layout=row), self.summary, self.chart, self.table],
             layout={"flex": "1 1 320px", "min_width": "0"},
         )
-        head = widgets.HTML(
-            f"<b>{html.escape(explorer.title)}</b><br>{html.escape(explorer.how)}"
-        )
+        head = widgets.HTML(self.say.title(explorer))
         body = widgets.Box([self.controls, stage], layout={**row, "grid_gap": "20px"})
         self.box = widgets.VBox([head, body, self.caption, self._upload()])
         self.refresh()
@@ -114,28 +111,26 @@ class _Live:
         for widget in self.inputs.values():
             for part in widget if isinstance(widget, list) else [widget]:
                 part.observe(self._changed, names="value")
-        self.caption.value = f"<small>{html.escape(self.explorer.caption)}</small>"
+        self.caption.value = self.say.small(self.explorer.caption)
         self._changed()
 
     def _control(self, control: Control) -> Any:
-        w, wide = self.widgets, {"width": "98%"}
-        if isinstance(control, Slider):
-            options = [(control.text(v), v) for v in control.values]
-            return w.SelectionSlider(
-                options=options, value=control.start, layout=wide, tooltip=control.label
-            )
-        if isinstance(control, Choice):
-            named = [(text, value) for value, text in control.options]
-            return w.Dropdown(
-                options=named, value=control.start, layout=wide, tooltip=control.label
-            )
-        return [
-            w.Checkbox(value in control.start, description=text, indent=False)
-            for value, text in control.options
-        ]
+        w = self.widgets
+        if isinstance(control, Switches):
+            return [
+                w.Checkbox(value in control.start, description=text, indent=False)
+                for value, text in control.options
+            ]
+        make = w.Dropdown if isinstance(control, Choice) else w.SelectionSlider
+        return make(
+            options=[(text, value) for value, text in control.options],
+            value=control.start,
+            layout={"width": "98%"},
+            tooltip=control.label,
+        )
 
     def _labelled(self, control: Control) -> Any:
-        label = self.widgets.HTML(f"<b>{html.escape(control.label)}</b>")
+        label = self.widgets.HTML(self.say.label(control.label))
         widget = self.inputs[control.name]
         return self.widgets.VBox(
             [label, *(widget if isinstance(widget, list) else [widget])]
@@ -162,13 +157,11 @@ class _Live:
         }
         for name, image in self.images.items():
             picture = view.pictures[name]
-            image.value = _png(marked(picture, **marks) if marks else picture)
-        self.summary.value = (
-            f'<div role="status" aria-live="polite" style="line-height:1.4">'
-            f"{html.escape(view.summary)}</div>"
-        )
-        self.chart.value = _chart(view)
-        self.table.value = _table(self.explorer.head, view)
+            drawn = marked(picture, **marks) if marks else picture
+            image.value = encode(drawn, "PNG", compress_level=1)
+        self.summary.value = self.say.status(view.summary)
+        self.chart.value = self.say.chart(view, ORANGE)
+        self.table.value = self.say.table(self.explorer.head, view)
 
     def _upload(self) -> Any:
         w = self.widgets
@@ -176,9 +169,7 @@ class _Live:
             w.FileUpload(accept="image/*", multiple=False, description=f"{name} image")
             for name in ("Infrared", "Visible")
         ]
-        message = w.HTML(
-            '<div role="status" aria-live="polite">Grey, registered, of one size.</div>'
-        )
+        message = w.HTML(self.say.status("Grey, registered, of one size."))
 
         def take(_: Any = None) -> None:
             if not all(file.value for file in files):
@@ -190,11 +181,10 @@ class _Live:
                 ]
                 self.explorer.load(images)
             except InputError as error:
-                text = html.escape(str(error))
-                message.value = f'<div role="alert" style="color:#b3261e">{text}</div>'
+                message.value = self.say.alert(str(error))
                 return
             self.refresh()
-            message.value = '<div role="status">Showing your images.</div>'
+            message.value = self.say.status("Showing your images.")
 
         for file in files:
             file.observe(take, names="value")
@@ -213,38 +203,3 @@ def marked(picture: Bytes, x: int, y: int) -> Bytes:
     frame[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = False
     drawn[frame] = rgb(MARK)
     return drawn
-
-
-def _png(image: Bytes) -> bytes:
-    buffer = io.BytesIO()
-    PILImage.fromarray(image).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
-def _chart(view: View) -> str:
-    if not view.chart:
-        return ""
-    marker = (
-        ""
-        if view.marker is None
-        else f'<div style="position:absolute;top:0;bottom:0;width:2px;'
-        f'left:{100 * view.marker:.2f}%;background:#d55e00"></div>'
-    )
-    return f'<div style="position:relative;max-width:640px">{view.chart}{marker}</div>'
-
-
-def _table(head: tuple[str, ...], view: View) -> str:
-    if not head:
-        return ""
-    titles = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
-    rows = "".join(table_row(row, k in view.marked) for k, row in enumerate(view.table))
-    style = (
-        "<style>.fl-live th,.fl-live td{padding:1px 10px;text-align:right;"
-        "font-weight:400}"
-        ".fl-live th:first-child{text-align:left}.fl-live .fl-marked>*{font-weight:700}"
-        "</style>"
-    )
-    return (
-        f'{style}<table class="fl-live"><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )

@@ -15,12 +15,13 @@ from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import PAPER_LAYERS, layer
 from fusionlib.weight_maps import weights_from_activity
 
+from ..colours import DIVERGING, SEQUENTIAL
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
-from ._colours import DIVERGING, HEAT
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, book_build, enlarge, inner
-from ._page import Store
+from ._core import Picture, View, book_build, enlarge, inner
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["ActivityExplorer", "activity_explorer"]
 
@@ -33,27 +34,12 @@ PAGE_SHIFTS = (0, 1, 2, 4, 8)
 def activity_explorer(pair: Any = "street", weights: Any = None) -> ActivityExplorer:
     """See activity maps, and what happens to them when one source is out of place.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    ActivityExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return ActivityExplorer(pair, weights)
 
 
-class ActivityExplorer(Explorer):
+class ActivityExplorer(ShownExplorer):
     """See :func:`activity_explorer`."""
 
     kind = "activity"
@@ -135,11 +121,11 @@ class ActivityExplorer(Explorer):
             return DIVERGING[to_uint8(0.5 + (weight - 0.5) / (2 * reach))]
         k = ("infrared", "visible").index(state["map"])
         plane = block_average(self.activity(state["shift"])[name][k], radius)
-        return HEAT[to_uint8((plane - low) / max(high - low, 1e-12))]
+        return SEQUENTIAL[to_uint8((plane - low) / max(high - low, 1e-12))]
 
     def sources(self, shift: int) -> Bytes:
         """Return the mean of both sources with the visible shifted."""
-        infrared, visible = self.bytes
+        infrared, visible = self.sources_8bit
         return arithmetic.mean(infrared, arithmetic.shifted(visible, shift))
 
     def compute(self, state: State) -> View:
@@ -169,7 +155,7 @@ class ActivityExplorer(Explorer):
         return View(pictures, summary, tuple(rows), (PAPER_LAYERS.index(name),))
 
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls)  # type: ignore[arg-type]
+        store = Store(self.controls)
         for state in store.states():
             view = self.compute(state)
             shift = -1 if state["map"] == "infrared" else state["shift"]

@@ -11,19 +11,16 @@ from fusionlib.decomposition import DEFAULT_LAM, decompose
 from fusionlib.images.io import to_uint8
 
 from . import _arithmetic as arithmetic
-from ._arithmetic import Bytes
 from ._charts import line_chart
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View
-from ._page import Store
+from ._core import GAIN, SOURCES, Picture, View, grey_detail
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["DecompositionExplorer", "decomposition_explorer"]
 
 #: Stops of the slider, about three in a factor of ten.
 LAMBDAS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
-#: Detail contents are shown around mid-grey and enlarged by this factor.
-GAIN = 2
 
 #: Periods of stripes in the chart, in pixels.
 PERIODS = np.geomspace(2, 256, 57)
@@ -32,25 +29,12 @@ PERIODS = np.geomspace(2, 256, 57)
 def decomposition_explorer(pair: Any = "street") -> DecompositionExplorer:
     """Split a source into base part and detail content, for any lambda.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        What to split: a pair, its name or number, or two images.
-
-    Returns
-    -------
-    DecompositionExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair cannot be used.
+    ``pair`` is as for every explorer: :mod:`fusionbook.explorers`.
     """
     return DecompositionExplorer(pair)
 
 
-class DecompositionExplorer(Explorer):
+class DecompositionExplorer(ShownExplorer):
     """See :func:`decomposition_explorer`."""
 
     kind = "decomposition"
@@ -72,9 +56,8 @@ class DecompositionExplorer(Explorer):
     uses_network = False
 
     def prepare(self) -> None:
-        sources = (("infrared", "Infrared"), ("visible", "Visible"))
         self.controls = (
-            Choice("source", "Source image", sources, "visible"),
+            Choice("source", "Source image", SOURCES, "visible"),
             Slider("lam", "λ, weight of smoothness", LAMBDAS, DEFAULT_LAM, "{:g}"),
             Slider("split", "Dividing line", range(101), 50, "{} %"),
         )
@@ -85,7 +68,7 @@ class DecompositionExplorer(Explorer):
 
     def compute(self, state: State) -> View:
         base, detail = self.parts(state)
-        picture = arithmetic.wipe(to_uint8(base), _grey(detail), state["split"])
+        picture = arithmetic.wipe(to_uint8(base), grey_detail(detail), state["split"])
         source = getattr(self.pair, state["source"])
         total, lam = float(source.std()), state["lam"]
         rows = tuple(
@@ -107,13 +90,13 @@ class DecompositionExplorer(Explorer):
         return View({"split": picture}, summary, rows, (), response_chart(lam))
 
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls[:2])  # type: ignore[arg-type]
+        store = Store(self.controls[:2])
         for state in store.states():
             key = tuple(state.values())
             base, detail = self.parts(state)
             view = self.compute({**state, "split": 50})
             store.add_frame("base", key, to_uint8(base))
-            store.add_frame("detail", key, _grey(detail))
+            store.add_frame("detail", key, grey_detail(detail))
             store.add_texts(view)
         split = {
             "name": "split",
@@ -150,10 +133,6 @@ def response_chart(lam: float) -> str:
         f"Gain of the base filter for lambda {lam:g} against the period of stripes; "
         "dashed: lambda 5",
     )
-
-
-def _grey(detail: Any) -> Bytes:
-    return to_uint8(0.5 + GAIN * detail)
 
 
 def _share(part: Any, total: float) -> float:

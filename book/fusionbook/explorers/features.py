@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,46 +13,29 @@ from fusionlib.features import feature_maps
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
 
+from ..colours import MARK, rgb
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, book_build, enlarge, inner, outlined
-from ._page import Store
+from ._core import GAIN, SOURCES, Picture, View, book_build, enlarge, grey_detail, inner
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
 
 #: Channels of each layer that go into a page, spread evenly over their ranks.
 PAGE_CHANNELS = 12
 
-#: Detail contents are shown around mid-grey and enlarged by this factor.
-GAIN = 2
-
 
 def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser:
     """Look through the channels of the four layers.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        Whose detail contents: a pair, its name or number, or two images.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    FeatureBrowser
-        Displays as widgets with all channels, or as HTML with some of them in a
-        book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return FeatureBrowser(pair, weights)
 
 
-class FeatureBrowser(Explorer):
+class FeatureBrowser(ShownExplorer):
     """See :func:`feature_browser`."""
 
     kind = "features"
@@ -95,10 +79,9 @@ class FeatureBrowser(Explorer):
             if book_build()
             else max(layer(n).outputs for n in PAPER_LAYERS)
         )
-        sources = (("infrared", "Infrared"), ("visible", "Visible"))
         orders = (("activity", "Most active first"), ("network", "As in the network"))
         self.controls = (
-            Choice("source", "Source image", sources, "visible"),
+            Choice("source", "Source image", SOURCES, "visible"),
             Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
             Choice("order", "Order of channels", orders, "activity"),
             Slider("channel", "Channel", range(1, stops + 1), 1, "{}"),
@@ -145,7 +128,7 @@ class FeatureBrowser(Explorer):
         channel, stride = self.channel(state), layer(name).stride
         sample, seen = self.boxes(state)
         picture = outlined(enlarge(self.shown(state), stride, self.shape), sample)
-        detail = outlined(_grey(self.details[source]), seen)
+        detail = outlined(grey_detail(self.details[source]), seen)
         plane, levels = self.maps(source, name)[channel], self.levels(source, name)
         order = np.argsort(-levels, kind="stable")
         rank = int(np.flatnonzero(order == channel)[0])
@@ -196,19 +179,41 @@ class FeatureBrowser(Explorer):
         return (row * stride, column * stride, stride), receptive_box(name, row, column)
 
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls)  # type: ignore[arg-type]
+        store = Store(self.controls)
         for state in store.states():
             source, name = state["source"], state["layer"]
             view = self.compute(state)
             key = source, name, self.channel(state)
-            store.add_frame("detail", source, _grey(self.details[source]))
+            store.add_frame("detail", source, grey_detail(self.details[source]))
             store.add_frame("map", key, self.shown(state), layer(name).stride)
             for part, box in zip(("map", "detail"), self.boxes(state), strict=True):
-                store.add(f"{part} box", box, lambda x: x, box)
+                store.add(f"{part} box", box)
             store.add_texts(view)
         frames = [{"name": n, "part": n, "box": f"{n} box"} for n in ("detail", "map")]
         return {"store": store.as_dict(), "frames": frames}
 
 
-def _grey(detail: Any) -> Bytes:
-    return to_uint8(0.5 + GAIN * detail)
+def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:
+    """Return a grey picture in colour with a line around a square of pixels.
+
+    Parameters
+    ----------
+    picture : numpy.ndarray, shape (H, W), uint8
+        The picture.
+    box : tuple of int
+        First row, first column and side of the square, which may reach over the
+        picture. Two pixels of line and one of black rim lie outside it, so that its
+        pixels stay as they are. ``explorers.js`` does the same.
+    """
+    colour = np.repeat(picture[..., None], 3, axis=2)
+    top, left, side = box
+    inside = colour[
+        max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)
+    ]
+    kept = inside.copy()
+    for rim, ink in ((3, (0, 0, 0)), (2, rgb(MARK))):
+        first, last = top - rim, top + side + rim
+        start, end = left - rim, left + side + rim
+        colour[max(first, 0) : max(last, 0), max(start, 0) : max(end, 0)] = ink
+    inside[...] = kept
+    return colour

@@ -11,12 +11,14 @@ from fusionlib.fusion import fuse
 from fusionlib.images.io import to_uint8
 from fusionlib.metrics import METRICS, edge_preservation, evaluate
 
+from ..colours import SEQUENTIAL
+from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
-from ._colours import HEAT
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, book_build
-from ._page import Store, pack
+from ._core import Picture, View, book_build
+from ._shown import ShownExplorer
+from ._store import Store
 
 __all__ = ["SHOWN", "MetricsExplorer", "metrics_explorer"]
 
@@ -36,27 +38,12 @@ LIVE_STOPS = (
 def metrics_explorer(pair: Any = "street", weights: Any = None) -> MetricsExplorer:
     """Spoil the fused image and watch every metric.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    MetricsExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return MetricsExplorer(pair, weights)
 
 
-class MetricsExplorer(Explorer):
+class MetricsExplorer(ShownExplorer):
     """See :func:`metrics_explorer`."""
 
     kind = "metrics"
@@ -98,7 +85,7 @@ class MetricsExplorer(Explorer):
 
     def spoilt(self, state: State) -> Bytes:
         """Return the image for a state."""
-        end = self.bytes[("infrared", "visible").index(state["end"])]
+        end = self.sources_8bit[("infrared", "visible").index(state["end"])]
         return arithmetic.spoil(
             self.fused, end, self.halo, self.grain,
             state["artifact"], state["noise"], state["blend"] / 100,
@@ -109,7 +96,7 @@ class MetricsExplorer(Explorer):
         end = state["end"] if state["blend"] else ""
         key = state["artifact"], state["noise"], state["blend"], end
         if key not in self._values:
-            sources = [plane / 255 for plane in self.bytes]
+            sources = [plane / 255 for plane in self.sources_8bit]
             small = min(self.shape)
             names = [n for n in SHOWN if METRICS[n].smallest <= small]
             measured = evaluate(self.spoilt(state) / 255, sources, metrics=names)
@@ -118,9 +105,9 @@ class MetricsExplorer(Explorer):
 
     def compute(self, state: State) -> View:
         image = self.spoilt(state)
-        sources = [plane / 255 for plane in self.bytes]
+        sources = [plane / 255 for plane in self.sources_8bit]
         weight = edge_preservation(image / 255, sources).n_map * image.size
-        pictures = {"image": image, "artifacts": HEAT[to_uint8(weight)]}
+        pictures = {"image": image, "artifacts": SEQUENTIAL[to_uint8(weight)]}
         return View(pictures, *self._texts(state))
 
     def _texts(self, state: State) -> tuple[Any, ...]:
@@ -149,19 +136,17 @@ class MetricsExplorer(Explorer):
         return summary, tuple(rows), marked
 
     def page(self) -> dict[str, Any]:
-        infrared, visible = self.bytes
-        planes: dict[str, NDArray[Any]] = {
-            "infrared": infrared, "visible": visible,
-            "fused": self.fused, "halo": self.halo,
-        }  # fmt: skip
-        store = Store(self.controls)  # type: ignore[arg-type]
+        infrared, visible = self.sources_8bit
+        planes: dict[str, NDArray[Any]] = {"infrared": infrared, "visible": visible}
+        planes |= {"fused": self.fused, "halo": self.halo}
+        store = Store(self.controls)
         for state in store.states():
             summary, table, marked = self._texts(state)
             store.add_texts(View({}, summary, table, marked))
         return {
-            "planes": {name: pack(plane) for name, plane in planes.items()},
+            "planes": pack(planes),
             "store": store.as_dict(),
-            "table": HEAT.ravel().tolist(),
+            "table": SEQUENTIAL.ravel().tolist(),
         }
 
 

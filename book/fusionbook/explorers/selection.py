@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,27 @@ from numpy.typing import NDArray
 from fusionlib.fusion import fuse, reconstruct
 from fusionlib.images.io import to_uint8
 
+from ..colours import LAYER_COLOURS, rgb
+from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
-from ._colours import LAYER_COLOURS, rgb
 from ._controls import Choice, Slider, State, Switches
-from ._core import Explorer, Picture, View
-from ._page import pack
+from ._core import Picture, View
+from ._shown import ShownExplorer
 
 __all__ = ["SelectionExplorer", "selection_explorer"]
 
 #: How much differences from the mean are enlarged.
 GAIN = 16
+
+#: How a value of the read-out is printed; ``explorers.js`` has the same three.
+FORMS: dict[str, Callable[[Any], str]] = {
+    "whole": str,
+    "hundredths": lambda value: f"{value / 100:.2f}",
+    "signed": lambda value: f"{value / 100:+.2f}".replace("-", "−"),
+}
+
+HERE = " Here {} wins."
 
 VIEWS = (
     ("fused", "Fused image"),
@@ -37,30 +49,18 @@ def selection_explorer(
 ) -> SelectionExplorer:
     """Switch layers on and off and see which of them makes the fused image.
 
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
+
     Parameters
     ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        What to fuse: a pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
     full : bool, optional
         Offer both selection rules and read out candidates in hundredths of a grey
         level. Without it, the static page is about half as heavy.
-
-    Returns
-    -------
-    SelectionExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
     """
     return SelectionExplorer(pair, weights, full)
 
 
-class SelectionExplorer(Explorer):
+class SelectionExplorer(ShownExplorer):
     """See :func:`selection_explorer`."""
 
     kind = "selection"
@@ -113,100 +113,107 @@ class SelectionExplorer(Explorer):
         )
 
     @property
-    def _guess(self) -> NDArray[np.int16]:
-        return 100 * self.fused[0].astype(np.int16) - self.base_value
+    def planes(self) -> dict[str, NDArray[Any]]:
+        """What does not depend on the state, by name."""
+        infrared, visible = self.sources_8bit
+        planes: dict[str, NDArray[Any]] = {"infrared": infrared, "visible": visible}
+        planes["base"] = self.base
+        planes |= {f"fused{k}": plane for k, plane in enumerate(self.fused)}
+        if self.full:
+            planes["base value"] = self.base_value
+            planes |= {f"value{k}": plane for k, plane in enumerate(self.values)}
+        return planes
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, int | None]]:
+        """Rows of the read-out: name, plane, form, and layer of a candidate."""
+        plane, form = ("value", "signed") if self.full else ("fused", "whole")
+        return [
+            ("Infrared", "infrared", "whole", None),
+            ("Visible", "visible", "whole", None),
+            ("Mean of the sources", "mean", "whole", None),
+            *([("Fused base part", "base value", "hundredths", None)] * self.full),
+            *((f"{name} candidate", f"{plane}{k}", form, k)
+              for k, name in enumerate(self.layers)),
+            ("Fused image", "fused", "whole", None),
+        ]  # fmt: skip
+
+    def select(self, rule: str, layers: Iterable[str]) -> tuple[Bytes | None, Bytes]:
+        """Return the winner at each pixel, None without layers, and the fused image."""
+        enabled = [self.layers.index(name) for name in layers]
+        if not enabled:
+            return None, self.base
+        winner = arithmetic.chosen(self.codes[rule], len(self.layers), enabled)
+        return winner, np.choose(winner, self.fused)
 
     def compute(self, state: State) -> View:
-        enabled = [self.layers.index(name) for name in state["layers"]]
-        infrared, visible = self.bytes
-        average = arithmetic.mean(infrared, visible)
-        winner: Bytes | None = None
-        fused = self.base
-        if enabled:
-            codes = self.codes[state.get("rule", "max")]
-            winner = arithmetic.chosen(codes, len(self.layers), enabled)
-            fused = np.take_along_axis(np.stack(self.fused), winner[None], axis=0)[0]
-        table = np.array([rgb(c) for c in LAYER_COLOURS], dtype=np.uint8)
-
-        def show(name: str) -> Bytes:
-            if name == "winner" and winner is None:
-                return np.full_like(fused, 128)
-            if name == "winner":
-                return arithmetic.colourise(winner, table)  # type: ignore[arg-type]
-            if name == "difference":
-                return arithmetic.difference(fused, average, GAIN)
-            plain = {"fused": fused, "mean": average}
-            return (plain | {"infrared": infrared, "visible": visible})[name]
-
+        rule = state.get("rule", "max")
+        winner, fused = self.select(rule, state["layers"])
+        planes = self.planes | {"fused": fused}
+        mean = planes["mean"] = arithmetic.mean(*self.sources_8bit)
+        planes["difference"] = arithmetic.difference(fused, mean, GAIN)
+        planes["winner"] = np.full_like(fused, 128)
+        if winner is not None:
+            table = np.array([rgb(c) for c in LAYER_COLOURS], dtype=np.uint8)
+            planes["winner"] = arithmetic.colourise(winner, table)
         picture = arithmetic.wipe(
-            show(state["left"]), show(state["right"]), state["wipe"]
+            planes[state["left"]], planes[state["right"]], state["wipe"]
         )
         at = state["y"], state["x"]
-        rows = [
-            ("Infrared", str(infrared[at]), ""),
-            ("Visible", str(visible[at]), ""),
-            ("Mean of the sources", str(average[at]), ""),
-        ]
-        if self.full:
-            rows.append(("Fused base part", f"{self.base_value[at] / 100:.2f}", ""))
-        marked = []
-        for k, name in enumerate(self.layers):
-            wins = winner is not None and winner[at] == k
-            marked += [len(rows)] if wins else []
-            value = _signed(self.values[k][at]) if self.full else str(self.fused[k][at])
-            note = "wins" if wins else "" if k in enabled else "off"
-            rows.append((f"{name} candidate", value, note))
-        rows.append(("Fused image", str(fused[at]), ""))
-        pixel = "" if winner is None else f" Here {self.layers[winner[at]]} wins."
+        first = None if winner is None else int(winner[at])
+        rows = []
+        for name, plane, form, k in self.rows:
+            on = k is None or self.layers[k] in state["layers"]
+            note = "off" if not on else "" if k is None or k != first else "wins"
+            rows.append((name, FORMS[form](planes[plane][at]), note))
+        here = "" if first is None else HERE.format(self.layers[first])
         return View(
             {"picture": picture},
-            self._summary(winner, enabled, fused, average) + pixel,
+            self.summary(rule, state["layers"]) + here,
             tuple(rows),
-            tuple(marked),
+            tuple(k for k, row in enumerate(rows) if row[2] == "wins"),
         )
 
-    def _summary(
-        self, winner: Bytes | None, enabled: list[int], fused: Bytes, average: Bytes
-    ) -> str:
+    def summary(self, rule: str, layers: Iterable[str]) -> str:
+        """Return what is said of the whole image."""
+        winner, fused = self.select(rule, layers)
         if winner is None:
             return (
                 "No layer is on, so no detail is added: the fused image is the fused "
                 "base part."
             )
         shares = [
-            f"{self.layers[k]} {_round(1000 * np.mean(winner == k)) / 10:g}\u00a0%"
-            for k in enabled
+            f"{name} {_round(1000 * np.mean(winner == k)) / 10:g}\u00a0%"
+            for k, name in enumerate(self.layers)
+            if name in layers
         ]
-        away = np.abs(fused.astype(int) - average).mean()
+        away = np.abs(fused.astype(int) - arithmetic.mean(*self.sources_8bit)).mean()
         return (
             f"Wins: {', '.join(shares)}. The fused image is on average "
             f"{_round(100 * away) / 100:.2f} grey levels from the mean of the sources."
         )
 
     def page(self) -> dict[str, Any]:
-        infrared, visible = self.bytes
-        planes = {
-            "infrared": pack(infrared),
-            "visible": pack(visible),
-            "base": pack(self.base),
-            "fused0": pack(self.fused[0]),
-        }
-        for k, plane in enumerate(self.fused[1:], start=1):
-            planes[f"fused{k}"] = {**pack(plane, self.fused[0]), "minus": "fused0"}
-        for rule, codes in self.codes.items():
-            planes[rule] = pack(codes)
-        if self.full:
-            planes["baseValue"] = pack(self.base_value)
-            # A candidate is nearly what the fused image adds to the base part.
-            planes["residual"] = pack(self.values[0] - self._guess)
-            for k, value in enumerate(self.values[1:], start=1):
-                planes[f"delta{k}"] = pack(value - self.values[0])
+        count = len(self.layers)
+        some = [c for n in range(count + 1) for c in combinations(self.layers, n)]
+        guesses = {f"fused{k}": {"fused0": 1} for k in range(1, count)}
+        guesses |= {f"value{k}": {"value0": 1} for k in range(1, count)}
+        # A candidate is nearly what the fused image adds to the base part.
+        guesses |= {"base value": {"base": 100}}
+        guesses |= {"value0": {"fused0": 100, "base value": -1}}
         return {
-            "planes": planes,
+            "planes": pack(self.planes | self.codes, guesses),
+            "orders": arithmetic.permutations(count),
             "layers": self.layers,
             "colours": [rgb(c) for c in LAYER_COLOURS],
-            "full": self.full,
             "gain": GAIN,
+            "rows": self.rows,
+            "here": HERE,
+            "summaries": {
+                " ".join((rule, *layers)): self.summary(rule, layers)
+                for rule in self.codes
+                for layers in some
+            },
         }
 
 
@@ -215,8 +222,8 @@ def _round(value: Any) -> int:
 
 
 def _hundredths(image: Any) -> NDArray[np.int16]:
-    return np.rint(image * 25500).astype(np.int16)
-
-
-def _signed(hundredths: Any) -> str:
-    return ("−" if hundredths < 0 else "+") + f"{abs(int(hundredths)) / 100:.2f}"
+    """Return an image in hundredths of a grey level."""
+    levels = np.rint(image * 25500)
+    # A detail content lies between -1 and 1, a weighted mean of two of them as well.
+    assert np.abs(levels).max() < 2**15
+    return levels.astype(np.int16)

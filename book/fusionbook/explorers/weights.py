@@ -12,13 +12,14 @@ from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import layer
 from fusionlib.weight_maps import upsample
 
+from ..colours import DIVERGING
+from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._charts import bar_chart
-from ._colours import DIVERGING
 from ._controls import Choice, Slider, State
-from ._core import Explorer, Picture, View, inner
-from ._page import pack
+from ._core import Picture, View, inner
+from ._shown import ShownExplorer
 
 __all__ = ["WeightsExplorer", "weights_explorer"]
 
@@ -31,27 +32,12 @@ BARS = 61
 def weights_explorer(pair: Any = "street", weights: Any = None) -> WeightsExplorer:
     """Lay the weight maps of the four layers over the image.
 
-    Parameters
-    ----------
-    pair : Pair, str, int or sequence of two arrays, optional
-        A pair, its name or number, or an infrared and a visible image.
-    weights : str, path-like, VGGWeights or None, optional
-        See :func:`fusionlib.vgg.weights.load_weights`.
-
-    Returns
-    -------
-    WeightsExplorer
-        Displays as widgets, or as HTML in a book build.
-
-    Raises
-    ------
-    InputError
-        If the pair or the weights cannot be used.
+    ``pair`` and ``weights`` are as for every explorer: :mod:`fusionbook.explorers`.
     """
     return WeightsExplorer(pair, weights)
 
 
-class WeightsExplorer(Explorer):
+class WeightsExplorer(ShownExplorer):
     """See :func:`weights_explorer`."""
 
     kind = "weights"
@@ -112,10 +98,12 @@ class WeightsExplorer(Explorer):
 
     def colours(self, name: str, scale: str) -> Bytes:
         """Return the colour of each of the 256 steps of a layer."""
-        if scale == "layer":
-            return DIVERGING
+        return DIVERGING if scale == "layer" else DIVERGING[self._steps(name)]
+
+    def _steps(self, name: str) -> Bytes:
+        """Return the 256 steps of a layer on the scale from 0 to 1."""
         steps = np.arange(256) / 255
-        return DIVERGING[to_uint8(0.5 + (steps - 0.5) * (2 * self.reach[name]))]
+        return to_uint8(0.5 + (steps - 0.5) * (2 * self.reach[name]))
 
     def compute(self, state: State) -> View:
         name, stride = state["layer"], layer(state["layer"]).stride
@@ -161,16 +149,12 @@ class WeightsExplorer(Explorer):
         )
 
     def page(self) -> dict[str, Any]:
-        planes = {name: pack(plane) for name, plane in self.backgrounds.items()}
-        for name in self.layers:
-            for method in METHODS:
-                planes[f"{name} {method}"] = pack(self.index[name][method])
-        texts = [self._texts(name) for name in self.layers]
+        index = {f"{n} {m}": self.index[n][m] for n in self.layers for m in METHODS}
         return {
-            "planes": planes,
+            "planes": pack(self.backgrounds | index),
             "strides": [layer(name).stride for name in self.layers],
-            "reach": [self.reach[name] for name in self.layers],
-            "texts": texts,
+            "steps": [self._steps(name).tolist() for name in self.layers],
+            "texts": [self._texts(name) for name in self.layers],
             "table": DIVERGING.ravel().tolist(),
         }
 

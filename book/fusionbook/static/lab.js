@@ -10,7 +10,8 @@
 
   const HOME = new URL(".", document.currentScript.src).href;
   const DATA = globalThis.__fusionlibLabData;
-  const A = globalThis.__fusionlibArithmetic;
+  const A = globalThis.__fusionlibArithmetic, W = globalThis.__fusionlibWidgets;
+  const { digits, fixed, make } = W, { problem } = globalThis.__fusionlibPipeline;
   const MODEL = globalThis.__fusionlibLabModel ||
     { available: false, reason: "the file lab-model.js is missing" };
   const OVER_HTTP = location.protocol.startsWith("http");
@@ -30,13 +31,6 @@
   const find = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
   const control = (name) => all(`[data-control="${name}"]`);
-  const make = (tag, properties = {}, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
-  const digits = (v) => Number(v.toPrecision(3)).toString().replace("-", "−");
-  const fixed = (v, n) => v.toFixed(n).replace("-", "−");
   const shareText = (v) => `${fixed(100 * v, 1)}\u00a0%`;
 
   /* ---- stages ---------------------------------------------------------- */
@@ -120,7 +114,7 @@
     ["__fusionlibArithmetic", "__fusionlibDecomposition", "__fusionlibMethod", "__fusionlibPng",
       "__fusionlibSimilarity", "__fusionlibTiling", "__fusionlibPipeline"],
     `(g) => g.__fusionlibPipeline.create(${JSON.stringify({
-      heat: DATA.heat, diverging: DATA.diverging, colours: DATA.colours })})`);
+      sequential: DATA.sequential, diverging: DATA.diverging, colours: DATA.colours })})`);
 
   let network = null;
   function startNetwork() {
@@ -210,14 +204,9 @@
     for (const [name, text] of [
       ["lambda", (v) => String(v)], ["radius", (v) => `${v} (${2 * v + 1} × ${2 * v + 1})`],
       ["scale", (v) => `× ${v}`], ["wipe", (v) => `${v}\u00a0%`]]) {
-      label(control(name)[0], text(number(name)));
+      W.label(control(name)[0], text(number(name)));
     }
-    for (const name of ["x", "y"]) label(control(name)[0], control(name)[0].value);
-  }
-
-  function label(input, text) {
-    input.setAttribute("aria-valuetext", text);
-    input.closest("label").querySelector("output").textContent = text;
+    for (const name of ["x", "y"]) W.label(control(name)[0], control(name)[0].value);
   }
 
   /* The settings as the part of an address behind #. */
@@ -283,7 +272,7 @@
     fail("");
     try {
       if (file.size > FILE_LIMIT) {
-        throw Object.assign(new Error(`“${file.name}” is larger than 256 MB.`), { known: true });
+        throw problem(`“${file.name}” is larger than 256 MB.`);
       }
       const image = await method("read", [file, LIMIT]);
       if (pair.scene) clear();
@@ -316,9 +305,8 @@
     canvas.hidden = !image;
     if (!image) return;
     const { height, width, rgba } = await method("thumbnailOf", [image.plane, image.height, image.width]);
-    Object.assign(canvas, { height, width });
+    W.paint(canvas, rgba, height, width);
     canvas.setAttribute("aria-label", `${WORDS[k]}: ${image.name}`);
-    canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
   }
 
   /* Files into one zone, or two at once into both. */
@@ -339,11 +327,8 @@
     fail("");
     if (!globalThis[`__fusionlibScene_${name}`]) await script(`scene-${name}.js`);
     const scene = globalThis[`__fusionlibScene_${name}`];
-    const images = [];
-    for (const spec of scene.planes) {
-      const plane = Float64Array.from(A.unpack(await A.inflate(spec.data), spec), (v) => v / 255);
-      images.push({ height: spec.shape[0], width: spec.shape[1], plane });
-    }
+    const files = scene.sources.map((text) => new File([A.fromBase64(text)], name));
+    const images = await Promise.all(files.map((file) => method("read", [file, LIMIT])));
     pair.scene = name;
     for (const k of [0, 1]) await put(k, { ...images[k], name: `${scene.title}, ${k ? "visible" : "infrared"}` });
     await go();
@@ -362,15 +347,15 @@
     if (!first || !second) {
       const missing = !first && !second ? "Two images are needed: drop them in, choose files, or use a scene."
         : `Only one image is there: ${WORDS[first ? 1 : 0]} is missing.`;
-      throw Object.assign(new Error(missing), { known: true });
+      throw problem(missing);
     }
     if (first.height !== second.height || first.width !== second.width) {
-      throw Object.assign(new Error(
+      throw problem(
         `The images must have the same size, but source 1 has ${first.width} × ${first.height} pixels ` +
-        `and source 2 has ${second.width} × ${second.height}.`), { known: true });
+        `and source 2 has ${second.width} × ${second.height}.`);
     }
     if (!MODEL.available) {
-      throw Object.assign(new Error("The network is not part of this build, see above."), { known: true });
+      throw problem("The network is not part of this build, see above.");
     }
   }
 
@@ -533,9 +518,8 @@
   async function paintThumbnails(keys) {
     const painted = await method("thumbnails", [keys]);
     for (let k = 0; k < keys.length; k++) {
-      const { height, width, rgba } = painted[k], canvas = frame(keys[k]);
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
-      canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+      const { height, width, rgba } = painted[k];
+      W.paint(frame(keys[k]), rgba, height, width);
       if (k % 4 === 3) await breath();
     }
   }
@@ -548,7 +532,16 @@
     });
   }
 
-  const canvas = find(".fl-frame canvas"), handle = find(".fl-handle"), ring = find(".fl-cursor");
+  const canvas = find(".fl-frame canvas");
+  const line = W.handle(canvas, (x) => {
+    W.slide(control("wipe")[0], x);
+    update();
+  });
+  const ring = W.cursor(canvas, (x, y) => {
+    W.slide(control("x")[0], x);
+    W.slide(control("y")[0], y);
+    update();
+  });
 
   function resize() {
     const size = `${pair.width} ${pair.height}`;
@@ -574,32 +567,19 @@
     const look = JSON.stringify([state.left, state.right, state.wipe]);
     if (done.shown !== look) {
       const { height, width } = pair;
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
-      const mixed = A.wipe(done.leftPixels, done.rightPixels, height, width, state.wipe);
-      canvas.getContext("2d").putImageData(
-        new ImageData(new Uint8ClampedArray(mixed.buffer), width, height), 0, 0);
+      W.paint(canvas, A.wipe(done.leftPixels, done.rightPixels, height, width, state.wipe), height, width);
       done.shown = look;
       canvas.setAttribute("aria-label",
         `Left of the line: ${named(state.left).text}; right of it: ${named(state.right).text}`);
-      sharpen();
+      W.sharpen(canvas);
     }
-    place(state);
+    line(state.wipe, brief(state.left), brief(state.right));
+    ring(state.x, state.y);
     table(await method("values", [state.x, state.y]));
     for (const button of all(".lab-thumb")) {
       button.setAttribute("aria-pressed", String(button.dataset.stage === state.left));
     }
   }
-
-  function place(state) {
-    handle.style.left = `${state.wipe}%`;
-    handle.querySelector(".fl-left").textContent = state.wipe > 12 ? brief(state.left) : "";
-    handle.querySelector(".fl-right").textContent = state.wipe < 88 ? brief(state.right) : "";
-    ring.style.left = `${(100 * (state.x + 0.5)) / pair.width}%`;
-    ring.style.top = `${(100 * (state.y + 0.5)) / pair.height}%`;
-  }
-
-  const sharpen = () => canvas.classList.toggle(
-    "fl-zoomed", (canvas.clientWidth * devicePixelRatio) / canvas.width >= 1.9);
 
   function table(v) {
     const rows = [
@@ -615,10 +595,7 @@
     });
     rows.push(["8-bit value", ...v.I.slice(0, 2).map((x) => String(A.toUint8(x))), String(v.image)]);
     rows.push(["Mean of the sources", "", "", String(v.mean)]);
-    find(".fl-table tbody").replaceChildren(...rows.map((cells, k) => make("tr",
-      { className: marked.includes(k) ? "fl-marked" : "" },
-      ...cells.map((text, c) => (c ? make("td", { textContent: text })
-        : make("th", { scope: "row", textContent: text }))))));
+    W.table(find(".fl-table tbody"), rows, marked);
   }
 
   function report(state, { summary, metrics }) {
@@ -744,38 +721,7 @@
       if (scene && scene !== pair.scene) useScene(scene).catch((error) => fail(technical(error)));
       else update();
     });
-    pointer();
-    new ResizeObserver(sharpen).observe(canvas);
-  }
-
-  function pointer() {
-    const inside = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    };
-    const step = (name, fraction) => {
-      const box = control(name)[0], last = Number(box.max);
-      box.value = A.clip(Math.floor(fraction * (last + 1)), 0, last);
-    };
-    const follow = (event) => {
-      const [x, y] = inside(event);
-      step("x", x);
-      step("y", y);
-      update();
-    };
-    canvas.addEventListener("pointerdown", follow);
-    canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" || event.buttons) follow(event);
-    });
-    handle.addEventListener("pointerdown", (event) => {
-      handle.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    });
-    handle.addEventListener("pointermove", (event) => {
-      if (!handle.hasPointerCapture(event.pointerId)) return;
-      step("wipe", inside(event)[0]);
-      update();
-    });
+    new ResizeObserver(() => W.sharpen(canvas)).observe(canvas);
   }
 
   function introduce() {

@@ -31,7 +31,7 @@ globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make(
       const parts = {};
       for (const name of ["ort", "mjs", "wasm", "model"]) {
         const what = name === "model" ? "network" : "runtime";
-        parts[name] = bundle ? await A.inflate(bundle[name], "gzip") : await download(files[name], what);
+        parts[name] = bundle ? await A.through(A.fromBase64(bundle[name]), new DecompressionStream("gzip")) : await download(files[name], what);
       }
       return parts;
     }

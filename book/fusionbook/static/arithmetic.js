@@ -1,10 +1,9 @@
-/* Arithmetic of the explorers on 8-bit planes: pure functions, no DOM, no network.
+/* Arithmetic on 8-bit planes: pure functions, no DOM, no network.
  *
- * Apart from `inflate`, each repeats a function of book/fusionbook/explorers/_arithmetic.py
- * (or, for nabf, of fusionlib/metrics/_gradient.py) operation by operation in double precision, so that
- * the pixels are those of the library. A page may load it as a plain script or
- * import it as a module; both find it as globalThis.__fusionlibArithmetic. A worker
- * is given the text of `make`, because a page opened from a file cannot read scripts.
+ * Most of them repeat book/fusionbook/explorers/_arithmetic.py, `gradient` and
+ * `artifacts` fusionlib/metrics/_gradient.py, operation by operation in double
+ * precision, so that the pixels are those of the library. A worker is given the text of
+ * `make`, because a page opened from a file cannot read scripts.
  */
 globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function make() {
   "use strict";
@@ -13,55 +12,26 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
   const round = (v) => Math.floor(v + 0.5);
   const toUint8 = (v) => Math.floor(clip(v, 0, 1) * 255 + 0.5);
 
-  /* Bytes of text that is base64 of compressed bytes. */
-  async function inflate(text, format = "deflate") {
-    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream(format));
-    return new Uint8Array(await new Response(plain).arrayBuffer());
+  /* What a stream makes of bytes: compressed or uncompressed. */
+  async function through(bytes, stream) {
+    const out = new Blob([bytes]).stream().pipeThrough(stream);
+    return new Uint8Array(await new Response(out).arrayBuffer());
   }
 
-  /* Undo book/fusionbook/explorers/_page.py::pack on the inflated bytes. */
-  function unpack(bytes, spec, minus) {
-    const [height, width] = spec.shape, count = height * width;
-    const modulus = 2 ** spec.bits, half = modulus / 2;
-    const values = new Int32Array(count);
+  const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+  /* Grey or RGB pixels as RGBA. */
+  function rgba(pixels, count) {
+    const lanes = pixels.length / count, out = new Uint8ClampedArray(4 * count).fill(255);
     for (let i = 0; i < count; i++) {
-      const folded = bytes[i] + (spec.bits > 8 ? 256 * bytes[count + i] : 0);
-      const error = folded % 2 ? -(folded + 1) / 2 : folded / 2;
-      const x = i % width, y = (i - x) / width;
-      const a = x ? values[i - 1] : 0, b = y ? values[i - width] : 0;
-      let guess = 0;
-      if (spec.filter === "left") guess = a;
-      else if (spec.filter === "up") guess = b;
-      else if (spec.filter === "paeth") {
-        const c = x && y ? values[i - width - 1] : 0, p = a + b - c;
-        const da = Math.abs(p - a), db = Math.abs(p - b), dc = Math.abs(p - c);
-        guess = da <= db && da <= dc ? a : db <= dc ? b : c;
-      }
-      /* Predictors see the values of the packer, which may be negative. */
-      let v = guess + error;
-      const low = spec.signed || minus ? -half : 0;
-      v = ((v - low) % modulus + modulus) % modulus + low;
-      values[i] = v;
+      for (let k = 0; k < 3; k++) out[4 * i + k] = pixels[lanes === 1 ? i : lanes * i + k];
     }
-    const out = spec.signed ? new Int16Array(count) : new Uint8Array(count);
-    for (let i = 0; i < count; i++) out[i] = minus ? values[i] + minus[i] : values[i];
     return out;
   }
 
-  function permutations(count) {
-    if (count === 0) return [[]];
-    const all = [];
-    const extend = (head, rest) => {
-      if (!rest.length) all.push(head);
-      rest.forEach((v) => extend([...head, v], rest.filter((w) => w !== v)));
-    };
-    extend([], Array.from({ length: count }, (_, k) => k));
-    return all;
-  }
-
-  function chosen(codes, count, enabled) {
-    const table = permutations(count).map((p) => p.find((v) => enabled.includes(v)));
+  /* The winner among the enabled layers; a code is an index into the orders of all. */
+  function chosen(codes, orders, enabled) {
+    const table = orders.map((order) => order.find((v) => enabled.includes(v)));
     return Uint8Array.from(codes, (code) => table[code]);
   }
 
@@ -176,7 +146,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
   }
 
   return {
-    artifacts, gradient, make, spoil, chosen, clip, colourise, difference, enlarge, inflate, mean, noise, overlay,
-    permutations, round, take, toUint8, unpack, wipe,
+    artifacts, chosen, clip, colourise, difference, enlarge, fromBase64, gradient, make, mean, noise,
+    overlay, rgba, round, spoil, take, through, toUint8, wipe,
   };
 })();

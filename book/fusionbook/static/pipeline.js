@@ -15,11 +15,11 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
   /* An error whose message is for the reader. */
   const problem = (text) => Object.assign(new Error(text), { known: true });
 
-  function create({ heat, diverging, colours }) {
+  function create({ sequential, diverging, colours }) {
     const A = globalThis.__fusionlibArithmetic, D = globalThis.__fusionlibDecomposition;
     const M = globalThis.__fusionlibMethod, P = globalThis.__fusionlibPng;
     const S = globalThis.__fusionlibSimilarity, T = globalThis.__fusionlibTiling;
-    const tables = { heat: Uint8Array.from(heat), diverging: Uint8Array.from(diverging) };
+    const tables = { sequential: Uint8Array.from(sequential), diverging: Uint8Array.from(diverging) };
     const known = new Map();
     let pair = null, parts = null, layers = null, result = null;
 
@@ -102,7 +102,7 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
       const step = Math.max(Math.ceil(Math.max(height, width) / THUMBNAIL), 1);
       const lanes = pixels.length / (height * width);
       const h = Math.ceil(height / step), w = Math.ceil(width / step);
-      if (step === 1) return { height, width, rgba: toRgba(pixels, height * width) };
+      if (step === 1) return { height, width, rgba: A.rgba(pixels, height * width) };
       const rgba = new Uint8ClampedArray(4 * h * w).fill(255);
       for (let y = 0, o = 0; y < h; y++) {
         const bottom = Math.min((y + 1) * step, height);
@@ -248,22 +248,10 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
         ? bytes(layer.activity[Number(second)], 1 / span, -low / span)
         : bytes(layer.weights[0], 1 / (2 * reach), 0.5 - 0.5 / (2 * reach));
       return A.colourise(A.enlarge(index, w, stride, pair.height, pair.width),
-        what === "C" ? tables.heat : tables.diverging);
+        what === "C" ? tables.sequential : tables.diverging);
     }
 
-    function toRgba(pixels, count) {
-      const colour = pixels.length === 3 * count, out = new Uint8ClampedArray(4 * count);
-      for (let i = 0; i < count; i++) {
-        const from = colour ? 3 * i : i;
-        out[4 * i] = pixels[from];
-        out[4 * i + 1] = pixels[colour ? from + 1 : from];
-        out[4 * i + 2] = pixels[colour ? from + 2 : from];
-        out[4 * i + 3] = 255;
-      }
-      return out;
-    }
-
-    const rgba = (stage) => toRgba(picture(stage), pair.height * pair.width);
+    const rgba = (stage) => A.rgba(picture(stage), pair.height * pair.width);
 
     const thumbnails = (stages) =>
       stages.map((stage) => reduce(picture(stage), pair.height, pair.width));
@@ -294,5 +282,5 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
     };
   }
 
-  return { create, make };
+  return { create, make, problem };
 })();

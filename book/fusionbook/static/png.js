@@ -6,6 +6,7 @@
 globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
   "use strict";
 
+  const A = globalThis.__fusionlibArithmetic;
   const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
   const LANES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
   const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
@@ -22,11 +23,6 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
     if (!isPng(bytes) || bytes.length < 33) return null;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     return { width: view.getUint32(16), height: view.getUint32(20) };
-  }
-
-  async function through(bytes, stream) {
-    const out = new Blob([bytes]).stream().pipeThrough(stream);
-    return new Uint8Array(await new Response(out).arrayBuffer());
   }
 
   /* The first `count` bytes of a zlib stream in parts. The header of the file says how many
@@ -208,7 +204,7 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
     for (let y = 0; y < height; y++) {
       raw.set(pixels.subarray(y * line, (y + 1) * line), y * (line + 1) + 1);
     }
-    const packed = await through(raw, new CompressionStream("deflate"));
+    const packed = await A.through(raw, new CompressionStream("deflate"));
     const file = [Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", packed),
       chunk("IEND", new Uint8Array(0))];
     return new Blob(file, { type: "image/png" });
