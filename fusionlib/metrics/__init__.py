@@ -8,7 +8,8 @@
 (1.0, 'published')
 
 Every metric takes ``(fused, sources)`` with K >= 2 sources, and the keyword
-``convention`` where its value depends on one.
+``convention`` where its value depends on one. Metrics are defined on grey images;
+:func:`~fusionlib.metrics.registry.evaluate` takes colour ones as well.
 :data:`~fusionlib.metrics.registry.METRICS` holds what is known about each.
 """
 
@@ -18,6 +19,8 @@ from ._fmi import *
 from ._gradient import *
 from ._information import *
 from ._perceptual import *
+from ._phase import *
+from ._similarity import *
 from ._statistics import *
 from ._structural import *
 from .registry import *

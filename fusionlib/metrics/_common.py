@@ -22,6 +22,7 @@ from ..images.validation import (
 
 __all__ = [
     "GRID",
+    "grey_levels",
     "grid",
     "levels",
     "part_of",
@@ -35,6 +36,9 @@ __all__ = [
 #: (multiples of 257 * 1024), 16-bit values (multiples of 1024) and their halves
 #: are whole numbers on it, and sums of squared Sobel gradients fit in 64 bits.
 GRID = 65535 * 1024
+
+#: Conventions of 8-bit files.
+_OF_LEVELS = tuple(name for name, entry in CONVENTIONS.items() if entry.levels)
 
 
 def prepare(
@@ -108,7 +112,7 @@ def takes_images(
             fused, images = prepare(fused, sources, name, smallest)
             if convention == "exact":
                 fused, images = snap(fused), [snap(image) for image in images]
-            elif CONVENTIONS[convention].levels:
+            elif convention in _OF_LEVELS:
                 fused, *images = (to_uint8(x) / 255 for x in (fused, *images))
             return function(fused, images, **options)
 
@@ -226,6 +230,14 @@ def levels(image: Image, convention: str) -> NDArray[np.uint8]:
     return ((2 * 255 * grid(image) + GRID) // (2 * GRID)).astype(np.uint8)
 
 
+def grey_levels(image: Image) -> Image:
+    """Return intensities from 0 to 255, to a millionth of a level.
+
+    So levels of 8-bit images are whole numbers, whatever rounding they have seen.
+    """
+    return np.round(255 * image, 6)
+
+
 def stretched(image: Image) -> Image:
     """Return whole grey levels stretched from 0 to 255, as several toolboxes do first.
 
@@ -240,7 +252,7 @@ def stretched(image: Image) -> Image:
         ``round(255 (I - min) / (max - min))``; zeros for a constant image, where the
         toolboxes divide by zero.
     """
-    image = 255 * image
+    image = grey_levels(image)
     low, high = image.min(), image.max()
     if low == high:
         return np.zeros_like(image)

@@ -1,4 +1,4 @@
-"""Fidelity to the sources: visual information fidelity for fusion.
+"""Fidelity to the sources: visual information fidelity, and its form for fusion.
 
 References
 ----------
@@ -21,10 +21,10 @@ from ..images.validation import Image
 from ._windows import gaussian, smooth
 from .registry import metric
 
-__all__ = ["vif_fusion"]
+__all__ = ["vif", "vif_fusion"]
 
-#: Variance of the visual noise, on 0..255.
-NOISE = 0.005 * 255**2
+#: Variance of the visual noise, on 0..255: of VIFF, and of VIF.
+NOISE, VIF_NOISE = 0.005 * 255**2, 2.0
 #: Added to the information of each window, so that flat images have a ratio.
 OFFSET = 1e-7
 #: Variances below it count as zero.
@@ -40,11 +40,17 @@ def _information(
     fused: Image,
     fused_mean: Image,
     fused_variance: Image,
+    noise: float,
+    highest: float = math.inf,
 ) -> tuple[Image, Image, Image]:
-    """Return, per window, the information kept and available, and the gain g."""
+    """Return, per window, the information kept and available, and the gain g.
+
+    Products of two levels are not above ``highest``.
+    """
     source_mean = smooth(source, window)
-    variance = np.maximum(smooth(source * source, window) - source_mean**2, 0)
-    covariance = smooth(source * fused, window) - source_mean * fused_mean
+    square, product = (np.minimum(source * x, highest) for x in (source, fused))
+    variance = np.maximum(smooth(square, window) - source_mean**2, 0)
+    covariance = smooth(product, window) - source_mean * fused_mean
     gain = covariance / (variance + TINY)
     blur = fused_variance - gain * covariance
     flat = variance < TINY
@@ -58,8 +64,8 @@ def _information(
     blur = np.where(negative, fused_variance, blur)
     gain[negative] = 0
     blur = np.maximum(blur, TINY)
-    kept = np.log10(1 + gain**2 * variance / (blur + NOISE))
-    available = np.log10(1 + variance / NOISE)
+    kept = np.log10(1 + gain**2 * variance / (blur + noise))
+    available = np.log10(1 + variance / noise)
     return kept, available, gain
 
 
@@ -114,13 +120,21 @@ def _next_scale(images: list[Image], window: NDArray[np.float64]) -> list[Image]
 
 
 def _compare(
-    fused: Image, images: list[Image], window: NDArray[np.float64]
+    fused: Image,
+    images: list[Image],
+    window: NDArray[np.float64],
+    noise: float = NOISE,
+    highest: float = math.inf,
 ) -> list[tuple[Image, Image, Image]]:
     """Return what :func:`_information` says of each source."""
     mean = smooth(fused, window)
-    variance = np.maximum(smooth(fused * fused, window) - mean**2, 0)
+    square = np.minimum(fused * fused, highest)
+    variance = np.maximum(smooth(square, window) - mean**2, 0)
     return parallel_map(
-        lambda image: _information(image, window, fused, mean, variance), images
+        lambda image: _information(
+            image, window, fused, mean, variance, noise, highest
+        ),
+        images,
     )
 
 
@@ -144,3 +158,43 @@ def _select(
         sum(np.where(c, t[1], 0) for c, t in zip(chosen, terms, strict=True)) / count
     )
     return kept, available
+
+
+@metric(
+    "VIF",
+    r"\mathrm{VIF}",
+    "Visual information fidelity to the sources, summed",
+    range=(0, math.inf),
+    smallest=41,
+    conventions={
+        "published": "pixel domain, four scales, 0..255, noise variance 2",
+        "tang": "as published, but in 8-bit integers at the finest scale, where "
+        "products saturate at 255: it nearly drops out",
+    },
+    reference="Sheikh, Bovik 2006",
+)
+def vif(fused: Image, sources: list[Image], *, convention: str = "published") -> float:
+    """Return the visual information fidelity in the pixel domain, summed over sources.
+
+    For each source the information that the fused image keeps of it, over all windows
+    of four scales, divided by what there is. K if all K sources are equal to the fused
+    image; more where fusion raises the contrast.
+
+    Notes
+    -----
+    Windows and scales are those of VIFF. A constant source has no information, and
+    counts 1. Between scales every second sample is kept, so flips can change the value.
+    """
+    planes = [255 * image - 127.5 for image in (fused, *sources)]
+    totals = np.zeros((len(sources), 2))
+    for scale, size in enumerate(WINDOWS):
+        window = gaussian(size, size / 5)
+        if scale > 0:
+            planes = _next_scale(planes, window)
+        if convention == "tang" and scale == 0:
+            levels = [plane + 127.5 for plane in planes]
+            terms = _compare(levels[0], levels[1:], window, VIF_NOISE, highest=255)
+        else:
+            terms = _compare(planes[0], planes[1:], window, VIF_NOISE)
+        totals += [[kept.sum(), available.sum()] for kept, available, _ in terms]
+    return float(sum(kept / there if there > 0 else 1.0 for kept, there in totals))

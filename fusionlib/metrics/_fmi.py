@@ -278,7 +278,7 @@ def fmi(
 
 
 def _fmi_metric(
-    name: str, title: str, published: str, exact: str
+    name: str, title: str, published: str, exact: str, tang: str = ""
 ) -> Callable[..., Callable[..., float]]:
     """Register FMI on one feature; what all have in common."""
     return metric(
@@ -290,7 +290,8 @@ def _fmi_metric(
         conventions={
             "published": f"{published}, 3x3 windows read column by column",
             "exact": f"as published, with {exact}",
-        },
+        }
+        | ({"tang": tang} if tang else {}),
         reference="Haghighat, Aghagolzadeh, Seyedarabi 2011; Haghighat, Razian 2014",
     )
 
@@ -300,6 +301,7 @@ def _fmi_metric(
     "DCT coefficients",
     "orthonormal 2-D DCT of [0, 1] images",
     "coefficients rounded to multiples of 2^-40",
+    "as published",
 )
 def fmi_dct(
     fused: Image, sources: list[Image], *, convention: str = "published"
@@ -314,6 +316,7 @@ def fmi_dct(
     "one-level DWT with the 102-tap discrete Meyer filter, symmetric extension, tiled "
     "subbands rescaled to [0, 1]",
     "coefficients rounded to multiples of 2^-40 and not rescaled",
+    "as published",
 )
 def fmi_w(
     fused: Image, sources: list[Image], *, convention: str = "published"
@@ -322,12 +325,19 @@ def fmi_w(
     return float(_window_values(fused, sources, "wavelet", convention).mean())
 
 
-@_fmi_metric("pixel", "intensities", "intensities", "intensities on the integer grid")
+@_fmi_metric(
+    "pixel",
+    "intensities",
+    "intensities",
+    "intensities on the integer grid",
+    "FMI_edge: the script names no feature, and the program then takes edges",
+)
 def fmi_pixel(
     fused: Image, sources: list[Image], *, convention: str = "published"
 ) -> float:
     """Return FMI on the intensities; see :func:`fmi`."""
-    return float(_window_values(fused, sources, "pixel", convention).mean())
+    feature = "edge" if convention == "tang" else "pixel"
+    return float(_window_values(fused, sources, feature, convention).mean())
 
 
 @_fmi_metric(

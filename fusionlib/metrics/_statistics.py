@@ -88,7 +88,6 @@ def standard_deviation(
         "side by side in one image",
         "tang": "as published, on [0, 1]",
     },
-    side_by_side=True,
     reference="Eskicioglu, Fisher 1995",
 )
 def spatial_frequency(

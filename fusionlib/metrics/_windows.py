@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 from .._compute import parallel_map
 from ..images.validation import Image
@@ -37,15 +36,15 @@ def smooth(image: Image, window: NDArray[np.float64]) -> Image:
     ----------
     image : numpy.ndarray, shape (H, W)
     window : numpy.ndarray, shape (n,)
+        Symmetric.
 
     Returns
     -------
     numpy.ndarray, shape (H - n + 1, W - n + 1)
     """
-    before, after = len(window) // 2, (len(window) - 1) // 2
-    height, width = image.shape
-    columns = correlate1d(image, window, axis=0)[before : height - after]
-    return correlate1d(columns, window, axis=1)[:, before : width - after]
+    from ._window_kernel import correlate_rows
+
+    return correlate_rows(np.ascontiguousarray(image), window)
 
 
 def covariances(

@@ -42,12 +42,16 @@ __all__ = [
 
 #: Families of metrics by their modules, in the order of the tables.
 GROUPS = (
-    "gradient", "fmi", "structural", "perceptual", "fidelity", "information",
-    "statistics",
+    "gradient", "phase", "fmi", "structural", "similarity", "perceptual", "fidelity",
+    "information", "statistics",
 )  # fmt: skip
 
 #: The four metrics of the paper's Table I.
 PAPER_METRICS = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf")
+
+#: Metrics that VIFB computes of one wide image, the channels side by side; of all
+#: others it takes the mean of the channels.
+SIDE_BY_SIDE = ("SF",)
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,6 @@ class Metric:
     whole, part : callable
         ``part(whole(fused, sources))`` is the value as well. Metrics that are read
         from one result have the same ``whole``.
-    side_by_side : bool
-        Whether conventions that go by channel put the channels side by side, in one
-        wide image, instead of taking the mean of their values.
     """
 
     name: str
@@ -97,7 +98,6 @@ class Metric:
     function: Callable[..., float]
     whole: Callable[..., Any]
     part: Callable[[Any], float]
-    side_by_side: bool = False
 
     def resolve(self, convention: str | None = None) -> str | None:
         """Return the convention that is used when one is asked for.
@@ -161,7 +161,6 @@ def metric(
     direction: str = "higher",
     conventions: str | Mapping[str, str] = "",
     smallest: int = 1,
-    side_by_side: bool = False,
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Register a function as a metric; the arguments are those of :class:`Metric`.
 
@@ -186,7 +185,6 @@ def metric(
             group=group,
             reference=reference,
             function=function,
-            side_by_side=side_by_side,
             **vars(function)["facts"],
         )
         insert(_METRICS, entry, _place)
@@ -346,7 +344,7 @@ def evaluate(
     )
     # metrics that are read from one result share its computation
     options = {metric.whole: metric.options(convention) for metric in chosen}
-    wide = {metric.whole for metric in chosen if metric.side_by_side}
+    wide = {metric.whole for metric in chosen if metric.name in SIDE_BY_SIDE}
     jobs = [
         (whole, plane)
         for whole in options

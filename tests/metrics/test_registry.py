@@ -114,7 +114,7 @@ def test_a_convention_is_for_the_metrics_that_have_it(brightness):
     values = metrics.evaluate(IMAGE, [IMAGE, OTHER], convention="mine")
     assert dict(values) == {"BR": 255 * IMAGE.mean()}
     assert values.conventions == {"BR": "mine"}
-    with pytest.raises(InputError, match="one of published, exact for EN, got 'mine'"):
+    with pytest.raises(InputError, match="tang for EN, got 'mine'"):
         metrics.evaluate(IMAGE, [IMAGE, OTHER], metrics=["EN"], convention="mine")
     with pytest.raises(InputError, match="one of published, mine, got 'exact'"):
         brightness(IMAGE, [IMAGE, OTHER], convention="exact")
@@ -133,7 +133,7 @@ def test_the_direction_is_right(name):
     scene = 0.5 + 0.2 * np.sin(9 * xx) * np.cos(7 * yy) + 0.2 * (xx > yy)
     sources = [np.clip(scene + 0.01 * rng.randn(64, 64), 0, 1) for _ in range(2)]
     good = np.mean(sources, axis=0)
-    if name in ("EN", "SD", "SF", "AG", "L_abf"):  # no source, or no artifacts
+    if name in ("EN", "SD", "SF", "AG", "EI", "L_abf"):  # no source, or no artifacts
         bad = np.full_like(good, 0.5)
     else:
         bad = np.clip(scene[::-1] + 0.2 * rng.randn(64, 64), 0, 1)
@@ -210,7 +210,8 @@ BAD = {
     "nan": (np.full((4, 4), np.nan), [IMAGE, OTHER], {}, "fused must be finite"),
     "infinite": (IMAGE, [IMAGE, OTHER + np.inf], {}, r"sources\[1\] must be finite"),
     "0..255": (255 * IMAGE, [IMAGE, OTHER], {}, r"\[0, 1\]"),
-    "colour": (np.zeros((4, 4, 3)), [IMAGE, OTHER], {}, "grey"),
+    "four channels": (np.zeros((4, 4, 4)), [IMAGE, OTHER], {}, "grey"),
+    "size of colour": (np.zeros((4, 4, 3)), [IMAGE, OTHER], {}, "same size"),
     "empty": (np.zeros((0, 4)), [IMAGE, OTHER], {}, "empty"),
     "name": (IMAGE, [IMAGE, OTHER], {"metrics": ["Nabf"]}, "Nabf"),
     "no name": (IMAGE, [IMAGE, OTHER], {"metrics": []}, "at least one"),

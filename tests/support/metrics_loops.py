@@ -455,15 +455,6 @@ def entropy(fused, sources):
     return _bits(_levels(fused))
 
 
-def mutual_information(fused, sources):
-    """Sum of mutual informations in bits."""
-    f = _levels(fused)
-    total = 0.0
-    for s in map(_levels, sources):
-        total += _bits(f) + _bits(s) - _bits(list(zip(f, s, strict=True)))
-    return total
-
-
 def normalised_mutual_information(fused, sources):
     """Sum of 2 I / (H + H)."""
     f = _levels(fused)
@@ -472,34 +463,6 @@ def normalised_mutual_information(fused, sources):
         both = _bits(f) + _bits(s)
         total += 2 * (both - _bits(list(zip(f, s, strict=True)))) / both
     return total
-
-
-def standard_deviation(fused, sources):
-    """In grey levels."""
-    v = [255 * x for row in _rows(fused) for x in row]
-    mean = sum(v) / len(v)
-    return math.sqrt(sum((x - mean) ** 2 for x in v) / len(v))
-
-
-def spatial_frequency(fused, sources):
-    """In grey levels."""
-    f = _rows(fused)
-    h, w = len(f), len(f[0])
-    rows = [(f[r][c + 1] - f[r][c]) ** 2 for r in range(h) for c in range(w - 1)]
-    columns = [(f[r + 1][c] - f[r][c]) ** 2 for r in range(h - 1) for c in range(w)]
-    return 255 * math.sqrt(sum(rows) / len(rows) + sum(columns) / len(columns))
-
-
-def average_gradient(fused, sources):
-    """In grey levels."""
-    f = _rows(fused)
-    total, count = 0.0, 0
-    for r in range(len(f) - 1):
-        for c in range(len(f[0]) - 1):
-            dx, dy = f[r][c + 1] - f[r][c], f[r + 1][c] - f[r][c]
-            total += math.sqrt((dx * dx + dy * dy) / 2)
-            count += 1
-    return 255 * total / count
 
 
 def _pearson(x, y):
@@ -530,13 +493,3 @@ def scd(fused, sources):
         ]
         total += _pearson(difference, own)
     return total
-
-
-def psnr(fused, sources):
-    """In dB, peak 1."""
-    f = _flat(fused)
-    errors = [
-        sum((a - b) ** 2 for a, b in zip(f, _flat(s), strict=True)) / len(f)
-        for s in sources
-    ]
-    return 10 * math.log10(len(errors) / sum(errors))
