@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pairs is not None:
         pairs = [name.strip() for name in arguments.pairs.split(",")]
     else:
-        here = [pair.name for pair in list_pairs() if pair.available]
-        pairs = [name for name in here if not name.startswith("vifb")]  # in colour
+        names = [pair.name for pair in list_pairs() if pair.available]
+        pairs = [name for name in names if not name.startswith("vifb")]  # in colour
     crop = _size(arguments.crop) if arguments.crop else None
     rows = run_ablation(
         arguments.output,
