@@ -25,7 +25,8 @@ def add_parser(subparsers: Any) -> None:
         "sources",
         metavar="IMAGE",
         nargs="+",
-        help="source images: infrared, visible, and more if there are more",
+        help="source images: infrared, visible, and more if there are more; or the "
+        "name of one pair of `fusionlib data list`",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT.png", help="the fused image"

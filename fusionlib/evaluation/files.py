@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..config import FusionConfig
+from ..data import Pair, load_pair
 from ..errors import InputError
 from ..fusion import fuse_image
 from ..images.colour import COLOUR, check_one_colour, take_grey
-from ..images.io import check_writable, read_pixels, write_image
+from ..images.io import check_writable, look_at, read_pixels, write_image
 from ..images.validation import check_choice, check_same_shape
 
 if TYPE_CHECKING:
@@ -32,18 +33,34 @@ def check_files(
     Raises
     ------
     InputError
-        If there are fewer than two sources, the output cannot be written, or it is
-        one of the sources.
+        If there are fewer than two sources and no pair of that name, the output
+        cannot be written, or it is one of the sources.
     """
     check_writable(output)
+    if named_pair(paths) is not None:
+        return ["IR", "VIS"]
     if len(paths) < 2:
-        raise InputError(f"sources must be at least 2 images, got {len(paths)}")
+        raise InputError(
+            f"sources must be at least 2 images or the name of a pair, got {len(paths)}"
+        )
     for path in paths:
         if os.path.exists(output) and _is_same(path, output):
             raise InputError(
                 f"output: {os.fspath(output)} is one of the sources; choose another"
             )
     return ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
+
+
+def named_pair(paths: Sequence[str | os.PathLike[str]]) -> Pair | None:
+    """Return the pair that a single name stands for, or None if files are meant."""
+    if len(paths) != 1 or look_at(paths[0], "sources") is not None:
+        return None
+    try:
+        return load_pair(str(paths[0]))
+    except InputError as error:
+        raise InputError(
+            f"sources: {paths[0]} is neither a file nor a pair; {error}"
+        ) from None
 
 
 def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
@@ -61,7 +78,7 @@ def read_sources(
     Parameters
     ----------
     paths : sequence of path-like
-        The files, grey or in colour.
+        The files, grey or in colour; or the name of one pair.
     names : sequence of str
         What to call them in messages.
     colour : {"luminance", "channels"}
@@ -79,9 +96,13 @@ def read_sources(
     InputError
         If a file cannot be used, sizes differ, or too many are in colour.
     """
-    pairs = zip(paths, names, strict=True)
-    images = [read_pixels(path, name, colour=True) for path, name in pairs]
-    files = [str(path) for path in paths]
+    images: list[NDArray[Any]]
+    if (pair := named_pair(paths)) is not None:
+        images, files = list(pair.sources), [f"{paths[0]} {name}" for name in names]
+    else:
+        named = zip(paths, names, strict=True)
+        images = [read_pixels(path, name, colour=True) for path, name in named]
+        files = [str(path) for path in paths]
     check_same_shape(images, files)
     images, grey = take_grey(images, files)
     if check_choice(colour, "colour", COLOUR) == "luminance":
@@ -103,9 +124,10 @@ def fuse_files(
 
     Parameters
     ----------
-    paths : sequence of K >= 2 path-like
+    paths : sequence of K >= 2 path-like, or of one str
         The sources: infrared, visible, and more if there are more; at most one in
-        colour, unless channels are fused each on its own.
+        colour, unless channels are fused each on its own. Or the name of a pair, see
+        :func:`fusionlib.data.load_pair`.
     output : path-like
         The fused image; its ending chooses the format.
     config, weights, device, register

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fusionlib import FusionConfig, fuse, read_image
+from fusionlib import FusionConfig, fuse, load_pair, read_image
 from fusionlib.cli import main
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.weights import KINDS
@@ -143,7 +143,7 @@ def test_other_bad_input_is_refused(pair, tmp_path, capsys):
     cases = [
         ([pair[0], str(tmp_path / "small.png")], (), "must have the same size"),
         ([pair[0], str(tmp_path / "none.png")], (), "does not exist"),
-        ([pair[0]], (), "at least 2 images, got 1"),
+        ([pair[0]], (), "at least 2 images or the name of a pair, got 1"),
         (pair, ("--lam", "0"), "lam must be"),
         (pair, ("--lam", "-3"), "lam must be"),
         (pair, ("--lam", "x"), "lam"),
@@ -379,3 +379,14 @@ def test_the_library_never_imports_plotting_widgets_or_torchvision():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_pair_is_fused_by_its_name(tmp_path, capsys):
+    out = tmp_path / "out.png"
+    assert main(["fuse", "street", "-o", str(out), "--weights", "seeded"]) == 0
+    expected = fuse(load_pair("street").sources, weights="seeded").image
+    assert_same_image(to_uint8(read_image(out)), to_uint8(expected))
+    assert main(["fuse", "Street", "-o", str(out), "--method", "laplacian"]) == 0
+    capsys.readouterr()
+    line = refused(capsys, ["fuse", "strete", "-o", str(out)], out)
+    assert "strete is neither a file nor a pair; pair must be a scene (street" in line
