@@ -3,13 +3,13 @@
 The synthetic scenes are part of the package. They were painted once in both bands, so
 that registration is exact, and then seen by a plausible sensor of each band. The real
 pairs are downloaded on request only (``fusionlib data fetch``), or found in the folder
-that the environment variable ``FUSIONLIB_DATA`` names. VIFB [1]_ is a benchmark of 21
-other pairs, whose visible images are in colour; they lie in its subfolder ``vifb``.
+that the environment variable ``FUSIONLIB_DATA`` names. VIFB is a benchmark of 21 other
+pairs, whose visible images are in colour; they lie in its subfolder ``vifb``.
 
 References
 ----------
-.. [1] X. Zhang, P. Ye, G. Xiao, "VIFB: A Visible and Infrared Image Fusion Benchmark",
-   CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
+* X. Zhang, P. Ye, G. Xiao, "VIFB: A Visible and Infrared Image Fusion Benchmark",
+  CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
 """
 
 from __future__ import annotations

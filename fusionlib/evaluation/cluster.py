@@ -138,7 +138,7 @@ class Cluster(Pool):
     def map(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> Generator[tuple[int, Any], None, None]:
-        """Call a function with each of many tuples of arguments; see :class:`Pool`.
+        """Call a function with each of many tuples of arguments, as a pool does.
 
         Raises
         ------

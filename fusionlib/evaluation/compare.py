@@ -61,7 +61,7 @@ def compare(
     Parameters
     ----------
     pairs : str, int, Pair, FilePair, or sequence of them
-        Names for :func:`fusionlib.load_pair` (``"vifb"`` for all of VIFB), what it
+        Names for :func:`fusionlib.data.load_pair` (``"vifb"`` for all of VIFB), what it
         returned, or what :func:`fusionlib.evaluation.pairing.find_pairs` returns. One
         is enough.
     methods : sequence of str, optional

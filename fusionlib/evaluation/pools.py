@@ -109,7 +109,7 @@ class Processes(Pool):
     def map(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> Results:
-        """Call a function with each of many arguments; see :class:`Pool`."""
+        """Call a function with each of many arguments; see ``Pool``."""
         context = multiprocessing.get_context("spawn")
         # The workers hold one end of a pipe, and leave when the other is closed.
         ours, theirs = context.Pipe(duplex=False)

@@ -9,7 +9,7 @@
 
 Every metric takes ``(fused, sources)`` with K >= 2 sources, and the keyword
 ``convention`` where its value depends on one. Metrics are defined on grey images;
-:func:`~fusionlib.metrics.registry.evaluate` takes colour ones as well.
+:func:`~fusionlib.metrics.evaluate` takes colour ones as well.
 :data:`~fusionlib.metrics.registry.METRICS` holds what is known about each.
 """
 

@@ -9,7 +9,7 @@ What to explore is the first argument, ``pair``: a :class:`fusionlib.data.Pair`,
 name or number of one, or an infrared and a visible image, grey, in [0, 1] or 8 or 16
 bits. Where a network is used, the second, ``weights``, says which: see
 :func:`fusionlib.vgg.weights.load_weights`. What cannot be used raises
-:class:`fusionlib.InputError`.
+:class:`fusionlib.errors.InputError`.
 
 >>> from fusionbook.explorers import decomposition_explorer
 >>> explorer = decomposition_explorer("street")
