@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ import pytest
 from hypothesis import settings
 
 from .support.missing import missing
+
+# A run in the background may have been told to ignore Ctrl-C, and what it starts too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run: a test is green everywhere or red everywhere.
 settings.register_profile("same", derandomize=True)

@@ -14,6 +14,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..errors import InputError, describe
@@ -101,7 +102,11 @@ class Cluster(Pool):
             try:
                 security = Security(**self._security)
                 connection = security.get_connection_args("client")
-                kind = asyncio.run(_ask(self.address, connection))
+                # In a thread: where an event loop runs already, as in Jupyter, a
+                # second one may not begin.
+                with ThreadPoolExecutor(1) as thread:
+                    asking = _ask(self.address, connection)
+                    kind = thread.submit(asyncio.run, asking).result()
                 if kind != "Scheduler":
                     raise TypeError(f"there is a {kind}")
                 client = Client(self.address, timeout=PATIENCE, security=security)

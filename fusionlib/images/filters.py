@@ -25,9 +25,9 @@ def histogram_contrast(image: Image) -> Image:
 
     References
     ----------
-    .. [1] Y. Zhai, M. Shah, "Visual attention detection in video sequences using
-       spatiotemporal cues", ACM Multimedia 2006.
-       https://doi.org/10.1145/1180639.1180824
+    * Y. Zhai, M. Shah, "Visual attention detection in video sequences using
+      spatiotemporal cues", ACM Multimedia 2006.
+      https://doi.org/10.1145/1180639.1180824
     """
     levels = np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
     histogram = np.bincount(levels.ravel(), minlength=256) / levels.size
@@ -51,8 +51,8 @@ def guided_filter(plane: Image, guide: Image, radius: int) -> Image:
 
     References
     ----------
-    .. [1] K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI 35(6), 2013.
-       https://doi.org/10.1109/TPAMI.2012.213
+    * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI 35(6), 2013.
+      https://doi.org/10.1109/TPAMI.2012.213
     """
 
     def mean(values: Image) -> Image:

@@ -1,5 +1,6 @@
 """Many pairs: what is done, what is done again, and what a kill leaves behind."""
 
+import asyncio
 import contextlib
 import dataclasses
 import importlib.util
@@ -24,6 +25,7 @@ from PIL import Image
 import fusionlib.evaluation.cluster
 from fusionlib import FusionConfig
 from fusionlib.cli import main
+from fusionlib.errors import InputError
 from fusionlib.evaluation.batch import Fuser, run_batch
 from fusionlib.evaluation.cluster import Cluster, ClusterLost
 from fusionlib.evaluation.pairing import FilePair
@@ -467,3 +469,16 @@ def test_killed_workers_and_a_killed_batch_cost_nothing(tmp_path, capsys):
             assert main([*arguments, "--weights", "seeded"]) == 0
         assert_same_image(Image.open(single), Image.open(out / f"{pair.name}.png"))
     assert capsys.readouterr().out == ""
+
+
+def test_a_scheduler_is_asked_where_an_event_loop_runs_already(monkeypatch):
+    """As in Jupyter, or after a browser was started from the same thread."""
+    monkeypatch.setattr(fusionlib.evaluation.cluster, "PATIENCE", 1)
+
+    async def enter():
+        with Cluster("tcp://127.0.0.1:1"):
+            pass
+
+    with pytest.raises(InputError, match="does not answer as a Dask scheduler") as told:
+        asyncio.run(enter())
+    assert "event loop" not in str(told.value)
