@@ -2,7 +2,7 @@
 
 Fusing by channel takes red, green and blue as three grey images, each with the same
 channel of the other sources; a grey source is used three times. Colours of the sources
-then mix, as in VIFB [1]_, whose methods were run in this way.
+then mix, as in VIFB, whose methods were run in this way.
 
 The luminance is that of YCbCr as in ITU-R BT.601 with full range (what JPEG files
 use), on the gamma-encoded values of the file:
@@ -16,8 +16,8 @@ with R, G, B and Y in [0, 1] and both chroma planes in [-0.5, 0.5], zero for gre
 
 References
 ----------
-.. [1] X. Zhang, P. Ye, G. Xiao, "VIFB: A Visible and Infrared Image Fusion Benchmark",
-   CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
+* X. Zhang, P. Ye, G. Xiao, "VIFB: A Visible and Infrared Image Fusion Benchmark",
+  CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
 """
 
 from __future__ import annotations
