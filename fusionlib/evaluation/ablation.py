@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import logging
 import math
@@ -22,7 +21,15 @@ from .._version import __version__
 from ..data import Pair, list_pairs, load_pair, registry
 from ..errors import InputError
 from .pools import Pool
-from .runner import Item, Record, Runner, code_digest, progress_bar, write_csv
+from .runner import (
+    Item,
+    Record,
+    Runner,
+    array_digest,
+    code_digest,
+    progress_bar,
+    write_csv,
+)
 from .variants import COLUMNS, VARIANTS, measure
 
 if TYPE_CHECKING:
@@ -92,9 +99,7 @@ class Measurer:
 
 def _digest(pair: Pair) -> str:
     """Return a digest of everything that is measured of a pair."""
-    planes = [*pair.sources, pair.target_mask, pair.texture_mask]
-    content = b"".join(b"none" if p is None else p.tobytes() for p in planes)
-    return hashlib.sha256(content).hexdigest()
+    return array_digest(*pair.sources, pair.target_mask, pair.texture_mask)
 
 
 def _passes(weights: VGGWeights) -> list[list[str]]:

@@ -8,7 +8,6 @@ confidence interval by Student's t, its rank in each metric, and the mean of the
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import os
 import warnings
@@ -31,7 +30,7 @@ from ..images.validation import as_array, check_choice
 from ..metrics import METRICS, check_names, evaluate
 from .comparison import Comparison
 from .pairing import FilePair, find_named
-from .runner import Item, Runner, code_digest
+from .runner import Item, Runner, array_digest, code_digest
 
 if TYPE_CHECKING:
     from ..fusion import Model
@@ -350,12 +349,12 @@ class Plan:
                     f"the sources of {source.name} must have the same size, got "
                     f"{first} and {second}"
                 )
-            digests["", source.name] = _digest(*images)
+            digests["", source.name] = array_digest(*images)
             for name, files in self.entries.items():
                 if files is None:
                     continue
                 image = _fused_image(name, files[source.name])
-                digests[name, source.name] = _digest(image)
+                digests[name, source.name] = array_digest(image)
                 if image.shape[:2] not in shapes:
                     size = "x".join(map(str, image.shape[:2]))
                     wrong.append(f"{source.name} of {name} ({size})")
@@ -434,14 +433,6 @@ def _fused_image(name: str, given: Any) -> NDArray[Any]:
         return _read(os.fspath(given), f"fused {name}")
     image = as_array(given, f"fused {name}")
     return image if image.dtype == np.uint8 else to_uint8(image)
-
-
-def _digest(*images: NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    for image in images:
-        digest.update(f"{image.shape} {image.dtype}".encode())
-        digest.update(np.ascontiguousarray(image).tobytes())
-    return digest.hexdigest()
 
 
 def _some(items: Sequence[str]) -> str:

@@ -39,6 +39,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .._version import __version__
 from ..errors import InputError, describe, reason
 from ..images.io import (
@@ -57,6 +60,7 @@ __all__ = [
     "Item",
     "Record",
     "Runner",
+    "array_digest",
     "code_digest",
     "differences",
     "progress_bar",
@@ -100,6 +104,18 @@ def code_digest(*steps: str) -> str:
             if path.is_file() and "__pycache__" not in path.parts:
                 name = path.relative_to(library).as_posix()
                 digest.update(f"{name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def array_digest(*arrays: NDArray[Any] | None) -> str:
+    """Return a digest of arrays, with their shapes and types; some may be missing."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+        else:
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
