@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..config import FusionConfig
-from ..data import Pair, load_pair
+from ..data import load_pair
 from ..errors import InputError
 from ..fusion import fuse_image
 from ..images.colour import COLOUR, check_one_colour, take_grey
@@ -33,11 +33,11 @@ def check_files(
     Raises
     ------
     InputError
-        If there are fewer than two sources and no pair of that name, the output
-        cannot be written, or it is one of the sources.
+        If there is a single file, or nothing; if the output cannot be written, or it
+        is one of the sources.
     """
     check_writable(output)
-    if named_pair(paths) is not None:
+    if _is_name(paths):
         return ["IR", "VIS"]
     if len(paths) < 2:
         raise InputError(
@@ -51,15 +51,17 @@ def check_files(
     return ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths) + 1))]
 
 
-def named_pair(paths: Sequence[str | os.PathLike[str]]) -> Pair | None:
-    """Return the pair that a single name stands for, or None if files are meant."""
-    if len(paths) != 1 or look_at(paths[0], "sources") is not None:
-        return None
+def _is_name(paths: Sequence[str | os.PathLike[str]]) -> bool:
+    """Return whether the only source can be no file, but the name of a pair."""
+    return len(paths) == 1 and look_at(paths[0], "sources") is None
+
+
+def _load_named(name: str) -> list[NDArray[Any]]:
     try:
-        return load_pair(str(paths[0]))
+        return list(load_pair(name).sources)
     except InputError as error:
         raise InputError(
-            f"sources: {paths[0]} is neither a file nor a pair; {error}"
+            f"sources: {name} is neither a file nor a pair; {error}"
         ) from None
 
 
@@ -96,9 +98,9 @@ def read_sources(
     InputError
         If a file cannot be used, sizes differ, or too many are in colour.
     """
-    images: list[NDArray[Any]]
-    if (pair := named_pair(paths)) is not None:
-        images, files = list(pair.sources), [f"{paths[0]} {name}" for name in names]
+    if _is_name(paths):
+        images = _load_named(str(paths[0]))
+        files = [f"{paths[0]} {name}" for name in names]
     else:
         named = zip(paths, names, strict=True)
         images = [read_pixels(path, name, colour=True) for path, name in named]

@@ -346,16 +346,14 @@ def check_shares(alpha: Any, name: str) -> tuple[float, ...] | None:
     """
     if alpha is None:
         return None
-    if isinstance(alpha, str | Mapping | Set):
+    try:
+        items = None if isinstance(alpha, str | Mapping | Set) else list(alpha)
+    except TypeError:
+        items = None
+    if items is None:
         raise InputError(
             f"{name} must be a sequence of numbers or None, got {shown(alpha)}"
         )
-    try:
-        items = list(alpha)
-    except TypeError:
-        raise InputError(
-            f"{name} must be a sequence of numbers or None, got {shown(alpha)}"
-        ) from None
     try:
         values = tuple(
             math.nan if isinstance(a, (str, *_BOOLEAN)) else float(a) for a in items
