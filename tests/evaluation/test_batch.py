@@ -17,6 +17,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -479,6 +480,10 @@ def test_a_scheduler_is_asked_where_an_event_loop_runs_already(monkeypatch):
         with Cluster("tcp://127.0.0.1:1"):
             pass
 
-    with pytest.raises(InputError, match="does not answer as a Dask scheduler") as told:
-        asyncio.run(enter())
+    # In a thread of its own: browser tests leave a running loop in this one.
+    with (
+        ThreadPoolExecutor(1) as thread,
+        pytest.raises(InputError, match="does not answer as a Dask scheduler") as told,
+    ):
+        thread.submit(asyncio.run, enter()).result()
     assert "event loop" not in str(told.value)
