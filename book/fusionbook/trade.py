@@ -80,8 +80,7 @@ def sweep(
         cut = config.lam, config.padding
         if cut not in split:
             both = [decompose(s, config.lam, padding=config.padding) for s in sources]
-            bases, details = zip(*both, strict=True)
-            split[cut] = np.stack(bases), np.stack(details)
+            split[cut] = np.stack([b for b, _ in both]), np.stack([d for _, d in both])
         bases, details = split[cut]
         after = config.replace(
             alpha=None, radius=1, upsampling="nearest", selection="max", power=1.0,
@@ -98,10 +97,8 @@ def sweep(
         late = after, config.radius, config.upsampling, config.selection, config.power
         if late not in found:
             found[late] = fuse_details(found[after], details, config).F_d
-        yield (
-            config,
-            reconstruct(fuse_base(bases, found[base]), found[late], config.gain),
-        )
+        fused_base = fuse_base(bases, found[base])
+        yield config, reconstruct(fused_base, found[late], config.gain)
 
 
 def truth(fused: Image, pair: Pair) -> tuple[float, float, float]:
