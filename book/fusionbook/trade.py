@@ -28,6 +28,7 @@ from fusionlib.metrics import n_abf
 __all__ = [
     "EDGE",
     "STRIP",
+    "TRUTH",
     "border_strip",
     "edge_pair",
     "fuser",
@@ -39,6 +40,9 @@ __all__ = [
 
 Image = NDArray[np.float64]
 Fuse = Callable[[Sequence[Image]], Image]
+
+#: What :func:`truth` returns.
+TRUTH = ("target", "texture", "N_abf")
 
 #: Pixels beside a rendered edge in which halos are looked for: from, to.
 EDGE = (2, 16)

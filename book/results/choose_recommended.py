@@ -74,7 +74,7 @@ SEED = 0
 def main() -> None:
     """Compute what is missing, choose, and write the table."""
     model = load_model(quiet_weights())
-    pairs = [centre(load_pair(p.name), CROP) for p in list_pairs()]
+    pairs = [centre(load_pair(name), CROP) for name in names()]
     scenes = [p for p in pairs if p.target_mask is not None]
     settings = {
         "code": code_digest("baselines", "metrics", "evaluation/variants.py"),
@@ -153,6 +153,11 @@ def main() -> None:
     write_csv(
         Path(__file__).with_name("recommended.csv"), rows, "# " + json.dumps(note)
     )
+
+
+def names() -> list[str]:
+    """Return the names of the scenes and of the TNO pairs, without those of VIFB."""
+    return [p.name for p in list_pairs() if not p.name.startswith("vifb:")]
 
 
 def truths(pair: Any, model: Model, configs: list[FusionConfig]) -> list[Any]:
