@@ -27,7 +27,7 @@ from fusionlib.images.colour import fuse_colours
 from fusionlib.images.io import atomic_path, to_uint8
 from fusionlib.vgg.weights import quiet_weights
 
-#: By name: a preset, or the plain mean of the sources; how colour is fused; weights; and
+#: By name: a preset, or the plain mean; how colour is fused; which weights; and
 #: how images are saved: as VIFB does, or without loss.
 METHODS = {
     "released": ("released", "channels", None, ("jpg", "png")),
