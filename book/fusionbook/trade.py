@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +37,7 @@ __all__ = [
     "fuser",
     "halo",
     "noise_gain",
+    "read_results",
     "sweep",
     "truth",
 ]
@@ -66,6 +70,24 @@ def fuser(method: str | FusionConfig, model: Model) -> Fuse:
         return lambda sources: np.clip(baseline(sources), 0, 1)
     config = FusionConfig.preset(method) if isinstance(method, str) else method
     return lambda sources: fuse(sources, config=config, weights=model).luminance
+
+
+def read_results(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the note and the rows of a table of ``book/results``.
+
+    Numbers become floats, and empty cells NaN.
+    """
+
+    def value(text: str) -> Any:
+        try:
+            return float(text or "nan")
+        except ValueError:
+            return text
+
+    with open(path, newline="", encoding="utf-8") as file:
+        note = json.loads(file.readline().removeprefix("# "))
+        rows = [{n: value(v) for n, v in row.items()} for row in csv.DictReader(file)]
+    return note, rows
 
 
 def sweep(

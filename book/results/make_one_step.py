@@ -47,30 +47,29 @@ from fusionlib.weight_maps import weights_from_activity
 BEST = FusionConfig.preset("recommended")
 PAPER = FusionConfig()
 
-#: One change taken back at a time.
+#: One change taken back at a time, or made otherwise.
 TAKEN_BACK = {
     "recommended": BEST,
     "base averaged": BEST.replace(base="average", base_power=2.0, guided_radius=0),
-    "no mirror": BEST.replace(mirror=0),
-    "no guided filter": BEST.replace(guided_radius=0),
     "base power 2": BEST.replace(base_power=2.0),
-    "power 1": BEST.replace(power=1.0),
+    "no guided filter": BEST.replace(guided_radius=0),
+    "no mirror": BEST.replace(mirror=0),
     "scale 1": BEST.replace(input_scale=1.0),
+    "power 1": BEST.replace(power=1.0),
+    "power 4": BEST.replace(power=4.0),
     "largest value": BEST.replace(selection="max"),
     "lambda 5": BEST.replace(lam=5.0),
     "gain 1": BEST.replace(gain=1.0),
     "above the floor": BEST.replace(above_floor=True),
-    "radius 2": BEST.replace(radius=2),
 }
 
-#: Where the activities of base and detail come from instead of the trained network.
+#: Where the activities of base and detail come from; None is as recommended.
 OTHER_SOURCES = {
-    "base by gradients": ("gradients", "trained"),
-    "detail by magnitude": ("trained", "magnitude"),
-    "both by pixels": ("gradients", "magnitude"),
-    "base by a random network": ("random", "trained"),
-    "detail by a random network": ("trained", "random"),
-    "both by a random network": ("random", "random"),
+    "base by deep activity": ("trained", None),
+    "base by random activity": ("random", None),
+    "base by gradients": ("gradients", None),
+    "detail by random activity": (None, "random"),
+    "detail by magnitude": (None, "magnitude"),
 }
 
 
@@ -139,19 +138,23 @@ def measure(pair: Pair, models: dict[str, Model]) -> dict[str, list[float | None
     return found
 
 
-def fuse_by(pair: Pair, base: str, detail: str, models: dict[str, Model]) -> np.ndarray:
+def fuse_by(
+    pair: Pair, base: str | None, detail: str | None, models: dict[str, Model]
+) -> np.ndarray:
     """Fuse with activities of base and detail from where they are told to come."""
     split = [decompose(s, BEST.lam, padding=BEST.padding) for s in pair.sources]
     bases, details = (np.stack(part) for part in zip(*split, strict=True))
     if detail == "magnitude":
         fused_detail = fuse_details({"relu1_1": np.abs(details)}, details, BEST).F_d
     else:
-        C = activities(details, models[detail].network, BEST)
+        C = activities(details, models[detail or "trained"].network, BEST)
         fused_detail = fuse_details(C, details, BEST).F_d
     if base == "gradients":
         weights = by_gradients(pair)
     else:
-        weights = weigh_bases(pair.sources, BEST, models[base].network)
+        config = BEST if base is None else BEST.replace(base="activity")
+        network = models[base or "trained"].network
+        weights = weigh_bases(pair.sources, config, network)
     fused_base = fuse_base(bases, weights)
     return np.clip(reconstruct(fused_base, fused_detail, BEST.gain), 0, 1)
 
