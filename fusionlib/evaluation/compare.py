@@ -46,8 +46,8 @@ SHOWN = 4
 
 def compare(
     pairs: Any,
-    *,
     methods: Sequence[str] = (),
+    *,
     fused: Mapping[str, Any] | None = None,
     metrics: Sequence[str] | None = None,
     convention: str | None = None,
@@ -85,7 +85,8 @@ def compare(
     Returns
     -------
     Comparison
-        Values, means, intervals and ranks, which write tables.
+        Values, means, intervals and ranks, which write tables; of a single pair also
+        the images, if there is no ``output``.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def compare(
 
     Examples
     --------
-    >>> result = compare("street", methods=["mean", "maximum"], metrics=["SSIM_a"])
+    >>> result = compare("street", ["mean", "maximum"], metrics=["SSIM_a"])
     >>> result.methods
     ('mean', 'maximum')
     """
@@ -249,7 +250,10 @@ class Plan:
                 raise InputError(f"fused: {name} is one of methods, too; rename it")
             entries[name] = _fused_of(name, given, [s.name for s in sources])
         if not entries:
-            raise InputError("methods and fused hold no method to compare, got none")
+            raise InputError(
+                "methods and fused hold no method to compare, got none; say for "
+                f"example methods={[PRESETS[0], *list(METHODS)[:2]]}"
+            )
         needed = any(name in PRESETS for name in entries if entries[name] is None)
         if needed:
             from ..vgg.weights import load_weights
@@ -312,8 +316,16 @@ class Plan:
             for source in self.sources
         ]
         worker = _Worker(self.metrics, self.convention, self.colour, self.weights)
+        images: dict[str, NDArray[Any]] = {}
         if folder is None:
-            found = [worker(task) for task in tasks]
+            one = len(self.sources) == 1
+            if one:
+                images = dict(zip(("IR", "VIS"), self.sources[0].load(), strict=True))
+            found = []
+            for name, task in zip(self._order(), tasks, strict=True):
+                sources, fused = worker.fuse(task)
+                found.append(worker.measure(sources, fused))
+                images |= {name: fused} if one else {}
         else:
             with Runner(folder) as runner:
                 items = self._items(tasks, digests, runner.folder)
@@ -326,8 +338,12 @@ class Plan:
         values = rows.reshape(len(self.entries), len(names), len(self.metrics))
         return Comparison(
             tuple(self.entries), tuple(names), self.metrics, self.convention, values,
-            self._provenance(),
+            self._provenance(), images,
         )  # fmt: skip
+
+    def _order(self) -> list[str]:
+        """Return the method of each task."""
+        return [name for name in self.entries for _ in self.sources]
 
     def _check(self) -> dict[tuple[str, str], str]:
         """Refuse missing images and other sizes; return digests of all images."""
@@ -370,9 +386,8 @@ class Plan:
     ) -> list[Item]:
         """Return the work on each task, with all that decides its result."""
         shared = {"metrics": list(self.metrics), "convention": self.convention}
-        order = [name for name in self.entries for _ in self.sources]
         items = []
-        for name, task in zip(order, tasks, strict=True):
+        for name, task in zip(self._order(), tasks, strict=True):
             inputs = {"sources": digests["", task.source.name]}
             settings = shared | {"code": code_digest("metrics")}
             files: tuple[str, ...] = ()
@@ -462,13 +477,22 @@ class _Worker:
 
     def __call__(self, task: _Task) -> list[float | str]:
         """Return the values; text where JSON has no number."""
+        sources, fused = self.fuse(task)
+        if task.output is not None:
+            write_image(task.output, fused)
+        return self.measure(sources, fused)
+
+    def fuse(self, task: _Task) -> tuple[list[NDArray[Any]], NDArray[Any]]:
+        """Return the sources and the fused image, in 8 bits."""
         sources = task.source.load()
         if task.method is None:
-            fused = _fused_image("", task.fused)
-        else:
-            fused = to_uint8(self._fuse(task.method, sources))
-            if task.output is not None:
-                write_image(task.output, fused)
+            return sources, _fused_image("", task.fused)
+        return sources, to_uint8(self._fuse(task.method, sources))
+
+    def measure(
+        self, sources: list[NDArray[Any]], fused: NDArray[Any]
+    ) -> list[float | str]:
+        """Return the values; text where JSON has no number."""
         values = evaluate(
             fused, sources, metrics=self.metrics, convention=self.convention
         )

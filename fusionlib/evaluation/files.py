@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..config import FusionConfig
-from ..data import load_pair
+from ..data import open_sources
 from ..errors import InputError
 from ..fusion import fuse_image
 from ..images.colour import COLOUR, check_one_colour, take_grey
-from ..images.io import check_writable, look_at, read_pixels, write_image
+from ..images.io import check_writable, look_at, write_image
 from ..images.validation import check_choice, check_same_shape
 
 if TYPE_CHECKING:
@@ -56,15 +56,6 @@ def _is_name(paths: Sequence[str | os.PathLike[str]]) -> bool:
     return len(paths) == 1 and look_at(paths[0], "sources") is None
 
 
-def _load_named(name: str) -> list[NDArray[Any]]:
-    try:
-        return list(load_pair(name).sources)
-    except InputError as error:
-        raise InputError(
-            f"sources: {name} is neither a file nor a pair; {error}"
-        ) from None
-
-
 def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     try:
         return os.path.samefile(path, other)
@@ -98,13 +89,10 @@ def read_sources(
     InputError
         If a file cannot be used, sizes differ, or too many are in colour.
     """
-    if _is_name(paths):
-        images = _load_named(str(paths[0]))
+    images = open_sources([paths], names)
+    files = [str(path) for path in paths]
+    if len(files) < len(images):  # the name of a pair
         files = [f"{paths[0]} {name}" for name in names]
-    else:
-        named = zip(paths, names, strict=True)
-        images = [read_pixels(path, name, colour=True) for path, name in named]
-        files = [str(path) for path in paths]
     check_same_shape(images, files)
     images, grey = take_grey(images, files)
     if check_choice(colour, "colour", COLOUR) == "luminance":

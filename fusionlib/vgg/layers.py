@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError, shown
+from ..errors import InputError, hint, shown
 
 __all__ = [
     "CONVOLUTIONS",
@@ -100,6 +100,7 @@ def layer(name: str) -> Convolution:
             return convolution
     raise InputError(
         f"layers: {shown(name)} is unknown, expected one of {', '.join(LAYERS)}"
+        f"{hint(name, LAYERS)}"
     )
 
 
