@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .options import print_json
+from .options import print_json, print_note
 
-__all__ = ["add_method_options", "fuse_by_method"]
+__all__ = ["add_method_options", "fuse_by_method", "say_written"]
 
 #: Options of the paper's method, which no other method understands.
 OWN_OPTIONS = (
@@ -81,21 +81,30 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
     paths = arguments.sources
     colour = arguments.colour or "luminance"
     images, grey = read_sources(paths, names, colour)
-    write_image(arguments.output, method(images, colour=colour, **parameters))
+    image = method(images, colour=colour, **parameters)
+    write_image(arguments.output, image)
+    record = {
+        "inputs": paths,
+        "output": str(Path(arguments.output)),
+        "version": __version__,
+        "method": method.name,
+        "parameters": method.parameters | parameters,
+        "shape": list(image.shape[:2]),
+        "colour": colour,
+        "taken_as_grey": grey,
+        "seconds": {"total": round(time.perf_counter() - start, 6)},
+    }
     if arguments.json:
-        print_json(
-            {
-                "inputs": paths,
-                "output": str(Path(arguments.output)),
-                "version": __version__,
-                "method": method.name,
-                "parameters": method.parameters | parameters,
-                "colour": colour,
-                "taken_as_grey": grey,
-                "seconds": {"total": round(time.perf_counter() - start, 6)},
-            }
-        )
+        print_json(record)
+    say_written(record, f"method {method.name}")
     return 0
+
+
+def say_written(record: dict[str, Any], how: str) -> None:
+    """Say on stderr what was written, how large, how fast and how."""
+    size = "{}x{} pixels".format(*record["shape"])
+    seconds = f"{record['seconds']['total']:.1f} s"
+    print_note(f"wrote {record['output']} ({size}, {seconds}, {how})")
 
 
 def _parameter(text: str, method: Any) -> tuple[str, Any]:

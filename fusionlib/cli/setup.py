@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
         description="Fetch trained weights (oxford, else vgg16) and the 21 real pairs "
         "if the network allows. Without them the book and the tests work too. The "
         "status is 0 in any case.",
+        examples=("fusionlib setup", "fusionlib setup --offline"),
     )
     parser.add_argument(
         "--offline",
