@@ -229,12 +229,19 @@ def _all_files(pairs: Iterable[int | str]) -> list[_File]:
     """Return the files of pairs by number, ``vifb:NAME``, or ``vifb`` for all."""
     files = []
     for pair in pairs:
-        if not isinstance(pair, str):
-            files += _tno_files(pair)
-        elif pair.strip().lower() == VIFB:
+        text = shown(pair) if isinstance(pair, int) else pair.strip().lower()
+        number = as_whole_number(text.removeprefix("tno"))
+        if number is not None and number in NUMBERS:
+            files += _tno_files(number)
+        elif text == VIFB:
             files += [file for name in _vifb_names() for file in _vifb_files(name)]
+        elif text.startswith(VIFB):
+            files += _vifb_files(find_vifb(text))
         else:
-            files += _vifb_files(find_vifb(pair))
+            raise InputError(
+                f"pair must be a number from 1 to {NUMBERS[-1]}, vifb or vifb:NAME, "
+                f"got {shown(pair)}"
+            )
     return files
 
 

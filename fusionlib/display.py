@@ -42,13 +42,13 @@ class ResultDisplay:
         for name in ("C", "C_hat", "W", "F_d_i"):
             object.__setattr__(self, name, LayerMaps(getattr(self, name)))
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            raise AttributeError(
-                f"FusionResult has no {name!r}; maps by layer are C, C_hat, W, W_hat "
-                "and F_d_i, as in W_hat['relu2_1']"
-            )
+    @property
+    def weights(self) -> Any:
+        """An error that says which weights there are."""
+        raise AttributeError(
+            "FusionResult has no weights; maps by layer are C, C_hat, W, W_hat and "
+            "F_d_i, as in W_hat['relu2_1'], and the network is in provenance"
+        )
 
     @property
     def uint8(self: Any) -> NDArray[np.uint8]:
@@ -114,13 +114,7 @@ def _facts(result: FusionResult) -> str:
 
 
 def picture(images: Sequence[Any]) -> PILImage.Image:
-    """Return images of one size side by side.
-
-    Parameters
-    ----------
-    images : sequence of array_like, shape (H, W) or (H, W, 3)
-        Floats in [0, 1], or 8-bit values.
-    """
+    """Return images of one size, in [0, 1] or in 8 bits, side by side."""
     from PIL import Image
 
     from .images.io import to_uint8
@@ -161,38 +155,23 @@ def figure(images: Mapping[str, Any], caption: str) -> str:
 
 
 def table(
-    header: Mapping[str, str],
+    header: Sequence[str],
     rows: Sequence[Sequence[Any]],
-    caption: str = "",
+    caption: str,
     best: Any = None,
 ) -> str:
-    """Return a table in HTML.
-
-    Parameters
-    ----------
-    header : mapping of str to str
-        What each column is called, with what is told about it where one points.
-    rows : sequence of sequence
-        The cells; the first of a row is its title.
-    caption : str, optional
-        What the table shows.
-    best : array_like of bool, optional
-        Which cells are bold.
-    """
-    head = "".join(
-        f'<th scope="col" title="{html.escape(title)}">{html.escape(name)}</th>'
-        for name, title in header.items()
-    )
-    lines = []
-    bold = np.zeros((len(rows), len(header)), bool) if best is None else best
-    for row, marks in zip(rows, bold, strict=True):
-        name, *others = (html.escape(str(cell)) for cell in row)
-        texts = zip(others, marks[1:], strict=True)
-        cells = (f"<strong>{text}</strong>" if mark else text for text, mark in texts)
-        inner = "".join(f"<td>{cell}</td>" for cell in cells)
-        lines.append(f'<tr><th scope="row">{name}</th>{inner}</tr>')
+    """Return a table in HTML; cells are bold where ``best`` is true."""
+    lines = [_row("th", header, [False] * len(header))]
+    for k, row in enumerate(rows):
+        lines.append(_row("td", row, [False] * len(row) if best is None else best[k]))
     body = "\n".join(lines)
-    return (
-        f"<table><caption>{html.escape(caption)}</caption>\n"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-    )
+    return f"<table><caption>{html.escape(caption)}</caption>\n{body}\n</table>"
+
+
+def _row(tag: str, cells: Sequence[Any], bold: Sequence[bool]) -> str:
+    """Return a line of a table; its first cell is a title."""
+    line = ""
+    for k, (cell, is_bold) in enumerate(zip(cells, bold, strict=True)):
+        text, kind = html.escape(str(cell)), tag if k else "th"
+        line += f"<{kind}>{f'<b>{text}</b>' if is_bold else text}</{kind}>"
+    return f"<tr>{line}</tr>"

@@ -62,6 +62,9 @@ SLAB = 256
 class FusionResult(ResultDisplay):
     """The fused image and every intermediate, by the paper's names.
 
+    ``show()`` shows it, ``save(path)`` writes it, ``evaluate()`` measures it, and
+    ``uint8`` is what is written.
+
     Attributes
     ----------
     I, I_b, I_d : numpy.ndarray, shape (K, H, W)

@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -43,15 +44,6 @@ COMMANDS = (
 )
 
 
-class _Help(argparse.HelpFormatter):
-    """Help that leaves the lines of examples as they are."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if text.startswith("examples:"):
-            return text
-        return super()._fill_text(text, width, indent)
-
-
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage text.
 
@@ -59,8 +51,10 @@ class _Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *, examples: Sequence[str] = (), **options: Any) -> None:
-        text = "\n  ".join(["examples:", *examples]) if examples else None
-        super().__init__(epilog=text, formatter_class=_Help, **options)
+        options["epilog"] = "\n  ".join(["examples:", *examples]) if examples else None
+        options["description"] = textwrap.fill(options.get("description", ""), 78)
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(formatter_class=form, **options)
         self.set_defaults(parser=self)
 
     def error(self, message: str) -> NoReturn:

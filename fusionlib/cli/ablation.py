@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     add_shared(
         parser,
         "--weights",
-        help="trained weights; without them only the variants that need none",
+        text="trained weights; without them only the variants that need none",
     )
     parser.add_argument(
         "--crop",

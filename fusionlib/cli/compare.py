@@ -58,16 +58,15 @@ def add_parser(subparsers: Any) -> None:
         help="leave out pairs for which a program has no image",
     )
     add_shared(parser, "--metrics", "--convention", "--colour", "--weights")
-    add_shared(parser, "--workers", help="processes (default: work in this one)")
+    add_shared(parser, "--workers", text="processes (default: work in this one)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, write the tables, and print them."""
-    from tqdm import tqdm
-
     from ..evaluation.compare import Plan
     from ..evaluation.pools import Processes
+    from ..evaluation.runner import progress_bar
 
     plan = Plan.of(
         _pairs(arguments.sources),
@@ -87,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
             )
     pool = Processes(arguments.workers) if arguments.workers else None
     total = len(plan.entries) * len(plan.sources)
-    with tqdm(total=total, unit="image", disable=not is_terminal()) as bar:
-        result = plan.run(arguments.output, pool, lambda *_: bar.update())
+    with progress_bar(total, "image", is_terminal()) as advance:
+        result = plan.run(arguments.output, pool, advance)
     result.write(arguments.output)
     folder = Path(arguments.output)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..errors import InputError, one_line
+from ..errors import one_line
 from .options import add_folder, is_terminal, print_text, table
 
 __all__ = ["add_parser"]
@@ -68,11 +68,11 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_fetch(arguments: argparse.Namespace) -> int:
     """Download pairs."""
-    from ..data import NUMBERS, fetch, registry, vifb_registry
+    from ..data import NUMBERS, VIFB, fetch, registry, vifb_registry
 
-    asked = _pairs(arguments) or list(NUMBERS)
-    for kind, source in ((int, registry), (str, vifb_registry)):
-        pairs = [pair for pair in asked if isinstance(pair, kind)]
+    vifb = [p for p in arguments.pairs if p.strip().lower().startswith(VIFB)]
+    real = [p for p in arguments.pairs if p not in vifb] or ([] if vifb else NUMBERS)
+    for pairs, source in ((real, registry), (vifb, vifb_registry)):
         if pairs:
             folder = fetch(pairs, progress=is_terminal())
             print_text(f"{one_line(str(folder))}\n{source()['licence']}")
@@ -83,7 +83,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Print each file's state; the status is 1 if one is not ok."""
     from ..data import NUMBERS, verify
 
-    states = verify(_pairs(arguments) or NUMBERS)
+    states = verify(arguments.pairs or NUMBERS)
     print_text(table(("FILE", "STATE"), list(states.items())))
     return 0 if set(states.values()) == {"ok"} else 1
 
@@ -107,25 +107,3 @@ def run_export(arguments: argparse.Namespace) -> int:
                 write_image(path, image.astype(float))
                 print_text(one_line(str(path)))
     return 0
-
-
-def _pairs(arguments: argparse.Namespace) -> list[int | str]:
-    from ..data import NUMBERS, VIFB, find_vifb
-    from ..images.validation import as_whole_number
-
-    pairs: list[int | str] = []
-    for text in arguments.pairs:
-        name = text.strip().lower()
-        number = as_whole_number(name.removeprefix("tno"))
-        if number in NUMBERS:
-            pairs.append(number)
-        elif name == VIFB:
-            pairs.append(VIFB)
-        elif name.startswith(VIFB):
-            pairs.append(f"{VIFB}:{find_vifb(name)}")
-        else:
-            raise InputError(
-                f"PAIR must be a number from 1 to {NUMBERS[-1]}, vifb or "
-                f"vifb:NAME, got {text!r}"
-            )
-    return pairs

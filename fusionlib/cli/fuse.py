@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..errors import InputError
-from .compared import add_method_options, fuse_by_method, say_written
+from .compared import add_method_options, compared_method
 from .options import (
     add_fusion_options,
     fusion_config,
@@ -56,30 +56,37 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
+    from ..config import FusionConfig
     from ..evaluation.files import check_files, fuse_files
     from ..vgg.weights import KINDS
 
-    names = check_files(arguments.sources, arguments.output)
+    check_files(arguments.sources, arguments.output)
+    method, config = None, FusionConfig(colour=arguments.colour or "luminance")
+    if arguments.method is None:
+        if arguments.dictionary is not None or arguments.param:
+            raise InputError("--dictionary and --param need --method")
+        config = fusion_config(arguments)
+    elif arguments.register:
+        raise InputError("--register is for the paper's method, so not --method")
+    else:
+        method = compared_method(arguments)
     if is_terminal():
         print_note(f"fusing {' and '.join(arguments.sources)} ...")
-    if arguments.method is not None:
-        if arguments.register:
-            raise InputError("--register is for the paper's method, so not --method")
-        return fuse_by_method(arguments, names)
-    if arguments.dictionary is not None or arguments.param:
-        raise InputError("--dictionary and --param need --method")
-    config = fusion_config(arguments)
-    provenance = fuse_files(
+    record = fuse_files(
         arguments.sources,
         arguments.output,
         config=config,
+        method=method,
         weights=arguments.weights,
         device=arguments.device,
         register=arguments.register,
         max_memory=arguments.max_memory,
     )
     if arguments.json:
-        print_json(provenance)
-    weights = provenance["weights"]
-    say_written(provenance, f"weights {weights['name']}: {KINDS[weights['kind']]}")
+        print_json(record)
+    how = f"method {arguments.method}"
+    if weights := record.get("weights"):
+        how = f"weights {weights['name']}: {KINDS[weights['kind']]}"
+    size, seconds = "{}x{} pixels".format(*record["shape"]), record["seconds"]["total"]
+    print_note(f"wrote {record['output']} ({size}, {seconds:.1f} s, {how})")
     return 0

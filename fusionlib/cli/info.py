@@ -35,14 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from .._compute import processors
     from .._version import __version__
-    from ..data import NUMBERS, data_dir, real_pairs, vifb_pairs
-    from ..errors import InputError
-    from ..vgg.weights import quiet_weights
+    from .setup import setup
 
-    try:
-        weights = quiet_weights().label
-    except InputError as error:
-        weights = str(error)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     rows = {
         "fusionlib": f"{__version__} in {os.path.dirname(os.path.dirname(__file__))}",
@@ -50,12 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         **{name: version(name) for name in PACKAGES},
         "processor": f"{processors()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "gpu": gpu,
-        "weights": weights,
-        "data": f"{len(real_pairs())} of {len(NUMBERS)} TNO pairs and "
-        f"{len(vifb_pairs())} of VIFB in {data_dir()}",
+        **setup(offline=True),
+    } | {
+        name: text for name, text in os.environ.items() if name.startswith("FUSIONLIB")
     }
-    names = (name for name in sorted(os.environ) if name.startswith("FUSIONLIB_"))
-    print_text(
-        table(("WHAT", "IS"), [*rows.items(), *((n, os.environ[n]) for n in names)])
-    )
+    print_text(table(("WHAT", "IS"), list(rows.items())))
     return 0

@@ -26,87 +26,48 @@ __all__ = [
     "table",
 ]
 
-#: Options of several subcommands, as argparse takes them.
-SHARED: Mapping[str, dict[str, Any]] = {
-    "--preset": {
-        "default": "paper",
-        "metavar": "NAME",
-        "help": "paper: as the text says; released: as the authors' released images "
-        "were made, with features before the ReLU (default: %(default)s)",
-    },
-    "--weights": {
-        "metavar": "NAME|PATH",
-        "help": "oxford, imagenet, vgg16, seeded, or a .safetensors, .h5 or .pth file "
-        "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
-    },
-    "--layers": {
-        "metavar": "NAME,...",
-        "help": "layers that give candidates (default: of the preset; paper: "
-        "relu1_1,relu2_1,relu3_1,relu4_1)",
-    },
-    "--lam": {
-        "type": float,
-        "metavar": "NUMBER",
-        "help": "weight of the gradient penalty (default: of the preset; paper: 5)",
-    },
-    "--radius": {
-        "type": int,
-        "metavar": "NUMBER",
-        "help": "radius of the activity average, in samples of the layer (default: "
-        "of the preset; paper: 1)",
-    },
-    "--input-scale": {
-        "type": float,
-        "metavar": "NUMBER",
-        "help": "factor on the detail content before the network (default: of "
-        "the preset; paper: 1)",
-    },
-    "--colour": {
-        "metavar": "luminance|channels",
-        "help": "of a colour source, fuse the luminance and keep the chroma, or fuse "
-        "red, green and blue each on its own (default: luminance)",
-    },
-    "--device": {
-        "default": "auto",
-        "metavar": "auto|cpu|cuda",
-        "help": "where to compute (default: %(default)s)",
-    },
-    "--precision": {
-        "metavar": "fp32|bf16",
-        "help": "arithmetic of the network (default: fp32)",
-    },
-    "--register": {
-        "action": "store_true",
-        "help": "first move the sources onto the colour one, or the first one, by "
-        "phase correlation (rotation and shift)",
-    },
-    "--max-memory": {
-        "metavar": "SIZE",
-        "help": "memory that each process may use, such as 1GB; less is slower",
-    },
-    "--metrics": {
-        "metavar": "NAME,...",
-        "help": "names of metrics (default: all that the size of the images admits)",
-    },
-    "--convention": {
-        "metavar": "|".join(CONVENTIONS),
-        "default": next(iter(CONVENTIONS)),
-        "help": "; ".join(f"{name}: {c.title}" for name, c in CONVENTIONS.items())
-        + " (default: %(default)s)",
-    },
-    "--workers": {
-        "type": int,
-        "metavar": "NUMBER",
-        "help": "processes on this machine (default: one a core, up to 4, or a quarter "
-        "of the cores if that is more)",
-    },
-}
+#: Options of several subcommands: metavar, help, and what else argparse takes.
+SHARED: Mapping[str, tuple[str | None, str, dict[str, Any]]] = {
+    "--preset": ("NAME", "paper: as the text says; released: as the authors' released "
+        "images were made, with features before the ReLU (default: %(default)s)",
+        {"default": "paper"}),
+    "--weights": ("NAME|PATH", "oxford, imagenet, vgg16, seeded, or a .safetensors, "
+        ".h5 or .pth file (default: FUSIONLIB_WEIGHTS, else what was fetched, else "
+        "seeded)", {}),
+    "--layers": ("NAME,...", "layers that give candidates (default: of the preset; "
+        "paper: relu1_1,relu2_1,relu3_1,relu4_1)", {}),
+    "--lam": ("NUMBER", "weight of the gradient penalty (default: of the preset; "
+        "paper: 5)", {"type": float}),
+    "--radius": ("NUMBER", "radius of the activity average, in samples of the layer "
+        "(default: of the preset; paper: 1)", {"type": int}),
+    "--input-scale": ("NUMBER", "factor on the detail content before the network "
+        "(default: of the preset; paper: 1)", {"type": float}),
+    "--colour": ("luminance|channels", "of a colour source, fuse the luminance and "
+        "keep the chroma, or fuse red, green and blue each on its own (default: "
+        "luminance)", {}),
+    "--device": ("auto|cpu|cuda", "where to compute (default: %(default)s)",
+        {"default": "auto"}),
+    "--precision": ("fp32|bf16", "arithmetic of the network (default: fp32)", {}),
+    "--register": (None, "first move the sources onto the colour one, or the first "
+        "one, by phase correlation (rotation and shift)", {"action": "store_true"}),
+    "--max-memory": ("SIZE", "memory that each process may use, such as 1GB; less is "
+        "slower", {}),
+    "--metrics": ("NAME,...", "names of metrics (default: all that the size of the "
+        "images admits)", {}),
+    "--convention": ("|".join(CONVENTIONS), "; ".join(
+        f"{name}: {c.title}" for name, c in CONVENTIONS.items()
+        ) + " (default: %(default)s)", {"default": next(iter(CONVENTIONS))}),
+    "--workers": ("NUMBER", "processes on this machine (default: one a core, up to 4, "
+        "or a quarter of the cores if that is more)", {"type": int}),
+}  # fmt: skip
 
 
-def add_shared(parser: Any, *flags: str, **changes: Any) -> None:
-    """Add options of :data:`SHARED` to a parser or a group of one."""
+def add_shared(parser: Any, *flags: str, text: str | None = None) -> None:
+    """Add options of :data:`SHARED` to a parser or a group, one with its own help."""
     for flag in flags:
-        parser.add_argument(flag, **SHARED[flag] | changes)
+        metavar, known, more = SHARED[flag]
+        named = {"metavar": metavar} if metavar else {}
+        parser.add_argument(flag, help=text or known, **named, **more)
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:

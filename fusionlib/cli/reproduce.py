@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         "authors (default: FUSIONLIB_REFERENCE; without it, ConvSR uses the "
         "dictionary that ships and JSR learns one from each pair)",
     )
-    add_shared(parser, "--workers", help="processes (default: one a processor)")
+    add_shared(parser, "--workers", text="processes (default: one a processor)")
     parser.set_defaults(run=run)
 
 

@@ -82,7 +82,7 @@ def _weights(offline: bool, progress: bool) -> str:
         if os.environ.get("FUSIONLIB_WEIGHTS"):
             origin = "from FUSIONLIB_WEIGHTS"
         else:
-            for name in NAMED_WEIGHTS:
+            for name in () if offline else NAMED_WEIGHTS:
                 discard_damaged(name)
             if any(is_cached(name) for name in NAMED_WEIGHTS):
                 origin = "already here"

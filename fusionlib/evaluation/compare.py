@@ -318,14 +318,12 @@ class Plan:
         worker = _Worker(self.metrics, self.convention, self.colour, self.weights)
         images: dict[str, NDArray[Any]] = {}
         if folder is None:
-            one = len(self.sources) == 1
-            if one:
-                images = dict(zip(("IR", "VIS"), self.sources[0].load(), strict=True))
-            found = []
-            for name, task in zip(self._order(), tasks, strict=True):
-                sources, fused = worker.fuse(task)
-                found.append(worker.measure(sources, fused))
-                images |= {name: fused} if one else {}
+            if len(self.sources) == 1:
+                worker.kept = self.sources[0].load()
+            found = [worker(task) for task in tasks]
+            if worker.kept is not None:
+                names = ("IR", "VIS", *self.entries)
+                images = dict(zip(names, worker.kept, strict=True))
         else:
             with Runner(folder) as runner:
                 items = self._items(tasks, digests, runner.folder)
@@ -333,17 +331,13 @@ class Plan:
                 runner.check_settings(settings, ("metrics", "convention"))
                 records = runner.run(items, worker, pool, progress)
             found = [record["value"] for record in _all_done(records)]
-        names = [source.name for source in self.sources]
+        pairs = tuple(source.name for source in self.sources)
         rows = np.array([[float(x) for x in values] for values in found])
-        values = rows.reshape(len(self.entries), len(names), len(self.metrics))
+        values = rows.reshape(len(self.entries), len(pairs), len(self.metrics))
         return Comparison(
-            tuple(self.entries), tuple(names), self.metrics, self.convention, values,
+            tuple(self.entries), pairs, self.metrics, self.convention, values,
             self._provenance(), images,
         )  # fmt: skip
-
-    def _order(self) -> list[str]:
-        """Return the method of each task."""
-        return [name for name in self.entries for _ in self.sources]
 
     def _check(self) -> dict[tuple[str, str], str]:
         """Refuse missing images and other sizes; return digests of all images."""
@@ -386,8 +380,9 @@ class Plan:
     ) -> list[Item]:
         """Return the work on each task, with all that decides its result."""
         shared = {"metrics": list(self.metrics), "convention": self.convention}
+        order = [name for name in self.entries for _ in self.sources]
         items = []
-        for name, task in zip(self._order(), tasks, strict=True):
+        for name, task in zip(order, tasks, strict=True):
             inputs = {"sources": digests["", task.source.name]}
             settings = shared | {"code": code_digest("metrics")}
             files: tuple[str, ...] = ()
@@ -473,26 +468,20 @@ class _Worker:
     convention: str
     colour: str
     weights: VGGWeights | None = None
+    kept: list[NDArray[Any]] | None = None
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __call__(self, task: _Task) -> list[float | str]:
         """Return the values; text where JSON has no number."""
-        sources, fused = self.fuse(task)
-        if task.output is not None:
-            write_image(task.output, fused)
-        return self.measure(sources, fused)
-
-    def fuse(self, task: _Task) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-        """Return the sources and the fused image, in 8 bits."""
         sources = task.source.load()
         if task.method is None:
-            return sources, _fused_image("", task.fused)
-        return sources, to_uint8(self._fuse(task.method, sources))
-
-    def measure(
-        self, sources: list[NDArray[Any]], fused: NDArray[Any]
-    ) -> list[float | str]:
-        """Return the values; text where JSON has no number."""
+            fused = _fused_image("", task.fused)
+        else:
+            fused = to_uint8(self._fuse(task.method, sources))
+            if task.output is not None:
+                write_image(task.output, fused)
+        if self.kept is not None:
+            self.kept.append(fused)
         values = evaluate(
             fused, sources, metrics=self.metrics, convention=self.convention
         )

@@ -168,15 +168,12 @@ class Comparison:
             "<style>body{font-family:sans-serif;margin:2em;overflow-x:auto}"
             "table{border-collapse:collapse}th,td{padding:.3em .6em;text-align:right;"
             "border-bottom:1px solid #bbb;white-space:nowrap}"
-            f"th[scope=row]{{text-align:left}}</style>\n{self._table()}\n</html>\n"
+            f"th:first-child{{text-align:left}}</style>\n{self._table()}\n</html>\n"
         )
 
     def _table(self) -> str:
-        titles = {"Method": ""}
-        for name in self.metrics:
-            text = f"{METRICS[name].title}; {METRICS[name].direction} is better"
-            titles[f"{name} {_arrow(name, '↑', '↓')}"] = text
-        header = titles | {"Mean rank": ""}
+        names = (f"{name} {_arrow(name, '↑', '↓')}" for name in self.metrics)
+        header = ("Method", *names, "Mean rank")
         return table(header, self.summary(), self.note, self._is_best())
 
     def _repr_html_(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def fuse_files(
     output: str | os.PathLike[str],
     *,
     config: FusionConfig | None = None,
+    method: Callable[[list[Any]], tuple[Any, dict[str, Any]]] | None = None,
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     register: bool = False,
@@ -120,6 +122,9 @@ def fuse_files(
         :func:`fusionlib.data.load_pair`.
     output : path-like
         The fused image; its ending chooses the format.
+    method : callable, optional
+        Fuses the images in place of :func:`fusionlib.fusion.fuse_image`, and returns
+        what that does.
     config, weights, device, register
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str or int, optional
@@ -139,14 +144,10 @@ def fuse_files(
     names = check_files(paths, output)
     colour = "luminance" if config is None else config.colour
     images, grey = read_sources(paths, names, colour)
-    image, provenance = fuse_image(
-        images,
-        config=config,
-        weights=weights,
-        device=device,
-        register=register,
+    image, provenance = (method or partial(
+        fuse_image, config=config, weights=weights, device=device, register=register,
         max_memory=max_memory,
-    )
+    ))(images)  # fmt: skip
     write_image(output, image)
     seconds = round(time.perf_counter() - start, 6)
     provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}

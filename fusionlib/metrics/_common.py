@@ -44,12 +44,9 @@ _OF_LEVELS = tuple(name for name, entry in CONVENTIONS.items() if entry.levels)
 
 def check_order(fused: Any, sources: Any) -> None:
     """Refuse sources and fused image in the wrong order."""
-
-    def is_one(value: Any) -> bool:
-        one = getattr(value, "ndim", 0) == 2 or is_colour(value)
-        return one or hasattr(value, "image")
-
-    if is_one(sources) and not is_one(fused):
+    one = [getattr(x, "ndim", 0) == 2 or is_colour(x) or hasattr(x, "image")
+           for x in (fused, sources)]  # fmt: skip
+    if one == [False, True]:
         raise InputError("fused comes first, then sources: evaluate(fused, sources)")
 
 

@@ -272,18 +272,12 @@ class MetricValues(Mapping[str, float]):
         from ..display import table
 
         arrows = {"higher": "↑", "lower": "↓"}
-        rows = [
-            (
-                f"{name} {arrows[METRICS[name].direction]}",
-                f"{value:.5g}",
-                METRICS[name].title,
-                self.conventions[name],
-            )
-            for name, value in self.items()
-        ]
-        header = dict.fromkeys(
-            ("Metric", "Value", "What it measures", "Convention"), ""
-        )
+        rows = []
+        for name, value in self.items():
+            metric, used = METRICS[name], self.conventions[name]
+            title = f"{name} {arrows[metric.direction]}"
+            rows.append((title, f"{value:.5g}", metric.title, used))
+        header = ("Metric", "Value", "What it measures", "Convention")
         return table(
             header, rows, f"computed on {self.computed_on}; ↑ higher is better"
         )

@@ -134,11 +134,9 @@ class VGGWeights:
         return f"VGGWeights({self.label}; {len(self.arrays)} arrays)"
 
     def _repr_html_(self) -> str:
-        from ..display import table
+        from ..display import figure
 
-        rows = [(name, a.shape, f"{a.std():.3g}") for name, a in self.arrays.items()]
-        header = dict.fromkeys(("Array", "Shape", "Standard deviation"), "")
-        return table(header, rows, self.label)
+        return figure({}, self.label)
 
     @property
     def label(self) -> str:

@@ -161,8 +161,8 @@ def test_info_is_what_a_bug_report_needs(clean_home, monkeypatch, capsys):
     facts = dict(re.split(r"  +", line, maxsplit=1) for line in lines)
     assert facts["fusionlib"].startswith(fusionlib.__version__)
     assert facts["numpy"] == np.__version__
-    assert facts["weights"] == f"seeded ({KINDS['random']})"
-    assert facts["data"].startswith("0 of 21 TNO pairs and 0 of VIFB in ")
+    assert facts["weights"].startswith(f"seeded ({KINDS['random']}), 14 MB")
+    assert facts["data"] == "0 of 21 real pairs"
     assert facts["FUSIONLIB_WEIGHTS"] == "seeded"
     monkeypatch.setenv("FUSIONLIB_WEIGHTS", "none.pth")
     assert main(["info"]) == 0
