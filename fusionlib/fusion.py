@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from ._compute import Clock
 from ._version import __version__
 from .activity import block_average
-from .config import PRESETS, FusionConfig
+from .config import FusionConfig
 from .data import open_sources
 from .decomposition import decompose
 from .display import LayerMaps, ResultDisplay
@@ -218,7 +218,7 @@ def as_config(
     if config is None:
         if isinstance(weights, Model):
             changes = {"precision": weights.network.precision} | changes
-        return FusionConfig.preset(preset or PRESETS[0], **changes)
+        return FusionConfig.preset(preset or "paper", **changes)
     if not isinstance(config, FusionConfig):
         got = f"got {type(config).__name__}; a name of one is for preset"
         raise InputError(f"config must be a FusionConfig, {got}")

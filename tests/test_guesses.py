@@ -152,7 +152,7 @@ def test_the_name_of_a_pair_is_a_source():
         (lambda p: FusionConfig().replace(scale=1), "FusionConfig has no 'scale'"),
         (lambda p: load_pair("habour"), "did you mean harbour?"),
         (lambda p: load_pair("vifb:carligt"), "did you mean carLight or"),
-        (lambda p: fusionlib.compare(p), "methods=['paper', 'cbf', 'wls']"),
+        (lambda p: fusionlib.compare(p), "methods=['paper', 'cbf']"),
         (lambda p: fusionlib.compare(p, ["csb"]), "did you mean cbf?"),
         (lambda p: cbf(*p, sigma=2), "cbf has no 'sigma'; did you mean sigma_s or sig"),
         (lambda p: write_image(p.visible, "x.png"), "path comes first: write_image(p"),

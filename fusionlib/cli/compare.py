@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--methods",
         metavar="NAME,...",
-        help="methods to run: paper, released, and those of `fusionlib methods`",
+        help="methods to run: names of presets, and those of `fusionlib methods`",
     )
     add_folder(parser)
     parser.add_argument(

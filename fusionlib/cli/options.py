@@ -29,7 +29,8 @@ __all__ = [
 #: Options of several subcommands: metavar, help, and what else argparse takes.
 SHARED: Mapping[str, tuple[str | None, str, dict[str, Any]]] = {
     "--preset": ("NAME", "paper: as the text says; released: as the authors' released "
-        "images were made, with features before the ReLU (default: %(default)s)",
+        "images were made, with features before the ReLU; recommended: more of both "
+        "sources is kept (default: %(default)s)",
         {"default": "paper"}),
     "--weights": ("NAME|PATH", "oxford, imagenet, vgg16, seeded, or a .safetensors, "
         ".h5 or .pth file (default: FUSIONLIB_WEIGHTS, else what was fetched, else "

@@ -64,7 +64,7 @@ def compare(
         returned, or what :func:`fusionlib.evaluation.pairing.find_pairs` returns. One
         is enough.
     methods : sequence of str, optional
-        Methods to run: ``paper`` and ``released`` for this one, and names of
+        Methods to run: names of presets for this one, and those of
         :func:`fusionlib.baselines.list_methods`.
     fused : mapping of str to str, mapping or array_like, optional
         Results of other programs by the name of each program: a folder or a pattern,
@@ -252,7 +252,7 @@ class Plan:
         if not entries:
             raise InputError(
                 "methods and fused hold no method to compare, got none; say for "
-                f"example methods={[PRESETS[0], *list(METHODS)[:2]]}"
+                "example methods=['paper', 'cbf']"
             )
         needed = any(name in PRESETS for name in entries if entries[name] is None)
         if needed:
