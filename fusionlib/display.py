@@ -1,6 +1,6 @@
 """How results are shown: pictures by Pillow, and HTML for notebooks.
 
-Classes ask for this module when they are shown, and not before.
+Whatever is slow to import is imported when something is shown.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def picture(images: Sequence[Any]) -> PILImage.Image:
 
 def show(image: PILImage.Image) -> None:
     """Show a picture below the cell of a notebook; elsewhere in a window."""
-    notebook = sys.modules.get("IPython")
-    if notebook is not None and notebook.get_ipython() is not None:
-        notebook.display.display(image)
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
+        ipython.display.display(image)
     else:
         image.show()
 

@@ -4,6 +4,7 @@ import base64
 import io
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -201,7 +202,8 @@ def test_a_colour_result_is_measured_with_its_colours(coloured, shown):
 def test_in_a_notebook_a_picture_is_displayed(result, monkeypatch):
     displayed = []
     ipython = pytest.importorskip("IPython")
-    monkeypatch.setattr(ipython, "get_ipython", object)
+    shell = types.SimpleNamespace(kernel=True)
+    monkeypatch.setattr(ipython, "get_ipython", lambda: shell)
     monkeypatch.setattr(ipython.display, "display", displayed.append)
     result.show()
     assert len(displayed) == 1

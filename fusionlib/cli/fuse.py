@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.json:
         print_json(record)
+        return 0
     how = f"method {arguments.method}"
     if weights := record.get("weights"):
         how = f"weights {weights['name']}: {KINDS[weights['kind']]}"
