@@ -133,8 +133,7 @@ class FusionResult(ResultDisplay):
 
     def weight_map(self, name: str) -> Image:
         """Return the final weight maps of one layer, shape (K, H, W)."""
-        if name not in self.W:
-            raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
+        check_choice(name, "layer", tuple(self.W))
         W, stride = np.moveaxis(self.W[name], (1, 2), (-2, -1)), layer(name).stride
         planes = W.reshape(-1, *W.shape[-2:])  # of sources, and of channels if fused so
         shape = self.F.shape[0], self.F.shape[1]
@@ -458,7 +457,7 @@ def fuse(
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    known = [*fuse.__kwdefaults__, *FusionConfig().as_dict()]
+    known = [*(fuse.__kwdefaults__ or ()), *FusionConfig().as_dict()]
     check_keywords(changes, known, "fuse")
     given = sources
     if config is None and sources and isinstance(sources[-1], FusionConfig):

@@ -262,7 +262,7 @@ def test_other_bad_input_is_refused(pair, tmp_path, capsys):
         (pair, ("--lam", "x"), "lam"),
         (pair, ("--radius", "0"), "radius must be"),
         (pair, ("--radius", "-1"), "radius must be"),
-        (pair, ("--layers", "relu5_1"), "'relu5_1' is unknown"),
+        (pair, ("--layers", "relu5_1"), "layers must be one of relu1_1"),
         (pair, ("--preset", "best"), "preset must be one of paper, released"),
         (pair, ("--weights", "none.safetensors"), "weights: 'none.safetensors'"),
         (pair, ("--weights", pair[0]), "must end in one of"),
