@@ -7,7 +7,7 @@ the method: :mod:`~fusionlib.decomposition`, :mod:`~fusionlib.features`,
 :mod:`~fusionlib.fusion`.
 
 >>> from fusionlib import FusionConfig, fuse, load_pair
->>> result = fuse(load_pair("street").sources, weights="seeded")
+>>> result = fuse(load_pair("street"), weights="seeded")
 >>> result.image.shape
 (256, 320)
 """
@@ -45,14 +45,22 @@ _HOMES = {
     "write_image": "images.io",
 }
 
+#: Modules that are imported when they are first used, too.
+_MODULES = (
+    "activity", "baselines", "config", "data", "decomposition", "features", "fusion",
+    "metrics", "weight_maps",
+)  # fmt: skip
+
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_MODULES])

@@ -16,6 +16,7 @@ from .images.validation import (
     check_positive,
     check_positive_int,
     check_shares,
+    named_fields,
 )
 from .vgg.layers import PAPER_LAYERS, check_layers
 
@@ -48,6 +49,7 @@ BASE_RULES = ("average", "activity", "contrast")
 MAX_RADIUS = 1024
 
 
+@named_fields
 @dataclass(frozen=True)
 class FusionConfig:
     """Parameters of the fusion method; the defaults are the paper's.

@@ -14,11 +14,10 @@ References
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -28,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from .errors import InputError, shown
+from .errors import InputError, hint, shown
 from .images.colour import luminance
-from .images.io import check_file, is_file, read_image
+from .images.io import check_file, is_file, look_at, read_image, read_pixels
 from .images.validation import Image, as_whole_number, check_same_shape
 
 __all__ = [
@@ -40,6 +39,7 @@ __all__ = [
     "fetch",
     "list_pairs",
     "load_pair",
+    "open_sources",
     "real_pairs",
     "registry",
     "scenes",
@@ -59,9 +59,9 @@ VIFB = "vifb"
 LARGEST_FILE = 2**20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pair:
-    """A registered infrared and visible pair.
+    """A registered infrared and visible pair; ``infrared, visible = pair`` unpacks it.
 
     Attributes
     ----------
@@ -89,6 +89,20 @@ class Pair:
     def sources(self) -> tuple[Image, Image]:
         """Infrared and visible, in the order of the paper."""
         return self.infrared, self.visible
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self.sources)
+
+    def __repr__(self) -> str:
+        size, masks = "{}x{}".format(*self.infrared.shape), self.target_mask is not None
+        visible = "colour" if self.visible.ndim == 3 else "grey"
+        arrays = "infrared, visible" + ", target_mask, texture_mask" * masks
+        return f"Pair({self.name!r}, {self.title!r}, {size}, {visible}; {arrays})"
+
+    def _repr_html_(self) -> str:
+        from .display import figure
+
+        return figure({"infrared": self.infrared, "visible": self.visible}, self.title)
 
 
 @dataclass(frozen=True)
@@ -215,12 +229,19 @@ def _all_files(pairs: Iterable[int | str]) -> list[_File]:
     """Return the files of pairs by number, ``vifb:NAME``, or ``vifb`` for all."""
     files = []
     for pair in pairs:
-        if not isinstance(pair, str):
-            files += _tno_files(pair)
-        elif pair.strip().lower() == VIFB:
+        text = shown(pair) if isinstance(pair, int) else pair.strip().lower()
+        number = as_whole_number(text.removeprefix("tno"))
+        if number is not None and number in NUMBERS:
+            files += _tno_files(number)
+        elif text == VIFB:
             files += [file for name in _vifb_names() for file in _vifb_files(name)]
+        elif text.startswith(VIFB):
+            files += _vifb_files(find_vifb(text))
         else:
-            files += _vifb_files(find_vifb(pair))
+            raise InputError(
+                f"pair must be a number from 1 to {NUMBERS[-1]}, vifb or vifb:NAME, "
+                f"got {shown(pair)}"
+            )
     return files
 
 
@@ -240,12 +261,8 @@ def find_vifb(pair: str) -> str:
     text = pair.strip().lower().removeprefix(VIFB).removeprefix(":").strip()
     known = {name.lower(): name for name in _vifb_names()}
     if text not in known:
-        close = [known[word] for word in difflib.get_close_matches(text, known)]
-        hint = "did you mean" if close else "there are"
-        names = ", ".join(close or known.values())
-        raise InputError(
-            f"pair must be one of the 21 of VIFB, got {pair!r}; {hint} {names}"
-        )
+        near = hint(text, known.values()) or f"; there are {', '.join(known.values())}"
+        raise InputError(f"pair must be one of the 21 of VIFB, got {pair!r}{near}")
     return known[text]
 
 
@@ -320,8 +337,49 @@ def load_pair(name: str | int) -> Pair:
         raise InputError(
             f"pair must be a scene ({', '.join(names)}), a number from 1 to "
             f"{NUMBERS[-1]}, or one of VIFB as vifb:carLight, got {shown(name)}"
+            f"{hint(text, names)}"
         )
     return _load_scene(text)
+
+
+def open_sources(given: Sequence[Any], names: Sequence[str] = ()) -> Any:
+    """Return images that are given as a pair, by its name, as files or as arrays.
+
+    Parameters
+    ----------
+    given : sequence
+        One pair, name or sequence of images; or two images and more. An image is an
+        array or the path of a file.
+    names : sequence of str, optional
+        What to call the images in messages.
+
+    Returns
+    -------
+    sequence of array_like
+        The images, files in 8 or 16 bits; what holds none is returned as it is.
+
+    Raises
+    ------
+    InputError
+        If a pair or a file cannot be used.
+    """
+    one = len(given) == 1 and not isinstance(given[0], str | os.PathLike)
+    sources = given[0] if one else given
+    if not isinstance(sources, list | tuple | Pair):
+        return sources
+    items = list(sources)
+    paths = [item for item in items if isinstance(item, str | os.PathLike)]
+    if paths == items and len(paths) == 1 and look_at(paths[0], "sources") is None:
+        try:
+            return list(load_pair(str(paths[0])).sources)
+        except InputError as error:
+            words = f"sources: {paths[0]} is neither a file nor a pair; {error}"
+            raise InputError(words) from None
+    for k, item in enumerate(items):
+        if isinstance(item, str | os.PathLike):
+            name = names[k] if k < len(names) else f"sources[{k}]"
+            items[k] = read_pixels(item, name, colour=True)
+    return items
 
 
 def _load_scene(name: str) -> Pair:

@@ -1,8 +1,12 @@
-"""The one exception that users are meant to see."""
+"""The one exception that users are meant to see, and the words for it."""
 
 from __future__ import annotations
 
-__all__ = ["InputError", "describe", "one_line", "reason", "shown"]
+import difflib
+import re
+from collections.abc import Iterable
+
+__all__ = ["InputError", "describe", "hint", "one_line", "reason", "shown"]
 
 #: Longest message that is kept whole.
 _LONGEST = 2000
@@ -48,6 +52,24 @@ def shown(value: object) -> str:
         return repr(value)
     except Exception:
         return f"an object of type {type(value).__name__} that cannot be shown"
+
+
+def hint(value: object, known: Iterable[str]) -> str:
+    """Return "; did you mean ..." with the names that look like a value, or nothing.
+
+    Capital letters and what is neither letter nor digit do not count, so that Qabf
+    is Q_abf; nor does an end that is missing, so that SSIM may be SSIM_a.
+
+    Examples
+    --------
+    >>> hint("Qabf", ["MI", "Q_abf", "Q_w"])
+    '; did you mean Q_abf?'
+    """
+    names = {re.sub(r"[\W_]", "", name).casefold(): name for name in known}
+    text = re.sub(r"[\W_]", "", shown(value)[:80]).casefold()
+    near = [name for name in names if len(text) > 2 and name.startswith(text)]
+    near = [text] if text in names else near or difflib.get_close_matches(text, names)
+    return f"; did you mean {' or '.join(names[n] for n in near[:3])}?" if near else ""
 
 
 class InputError(ValueError):

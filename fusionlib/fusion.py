@@ -15,11 +15,13 @@ from ._compute import Clock
 from ._version import __version__
 from .activity import block_average
 from .config import FusionConfig
+from .data import open_sources
 from .decomposition import decompose
+from .display import LayerMaps, ResultDisplay
 from .errors import InputError
 from .images.colour import by_channel, compose, luminance, split_sources
 from .images.filters import guided_filter, histogram_contrast
-from .images.validation import Image, as_image, as_sources, check_choice
+from .images.validation import Image, as_image, as_sources, check_choice, check_keywords
 from .vgg.layers import layer
 from .vgg.memory import BAND, plan_band
 from .weight_maps import upsample, weights_from_activity
@@ -56,9 +58,12 @@ BASE_SIGMA = 2.0
 SLAB = 256
 
 
-@dataclass(frozen=True, eq=False)
-class FusionResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FusionResult(ResultDisplay):
     """The fused image and every intermediate, by the paper's names.
+
+    ``show()`` shows it, ``save(path)`` writes it, ``evaluate()`` measures it, and
+    ``uint8`` is what is written.
 
     Attributes
     ----------
@@ -124,12 +129,11 @@ class FusionResult:
     @property
     def W_hat(self) -> dict[str, Image]:
         """Final weight maps by layer, shape (K, H, W), equation (8)."""
-        return {name: self.weight_map(name) for name in self.W}
+        return LayerMaps({name: self.weight_map(name) for name in self.W})
 
     def weight_map(self, name: str) -> Image:
         """Return the final weight maps of one layer, shape (K, H, W)."""
-        if name not in self.W:
-            raise InputError(f"layer must be one of {', '.join(self.W)}, got {name!r}")
+        check_choice(name, "layer", tuple(self.W))
         W, stride = np.moveaxis(self.W[name], (1, 2), (-2, -1)), layer(name).stride
         planes = W.reshape(-1, *W.shape[-2:])  # of sources, and of channels if fused so
         shape = self.F.shape[0], self.F.shape[1]
@@ -203,15 +207,23 @@ def _same_device(name: str, device: Any) -> bool:
     return asked.type == device.type and (asked.index or 0) == (device.index or 0)
 
 
-def as_config(config: FusionConfig | None, weights: Any = None) -> FusionConfig:
+def as_config(
+    config: FusionConfig | None,
+    weights: Any = None,
+    preset: str | None = None,
+    **changes: Any,
+) -> FusionConfig:
     """Return the parameters to fuse with: the paper's, in a model's precision."""
     if config is None:
         if isinstance(weights, Model):
-            return FusionConfig(precision=weights.network.precision)
-        return FusionConfig()
+            changes = {"precision": weights.network.precision} | changes
+        return FusionConfig.preset(preset or "paper", **changes)
     if not isinstance(config, FusionConfig):
-        raise InputError(f"config must be a FusionConfig, got {type(config).__name__}")
-    return config
+        got = f"got {type(config).__name__}; a name of one is for preset"
+        raise InputError(f"config must be a FusionConfig, {got}")
+    if preset is not None:
+        raise InputError(f"preset is {preset!r}, but config is given: leave one out")
+    return config.replace(**changes)
 
 
 def weigh_bases(
@@ -376,26 +388,30 @@ def reconstruct(base: Image, detail: Image, gain: float = 1.0) -> Image:
     return base + (detail if gain == 1 else gain * detail)
 
 
-@by_channel
 def fuse(
-    sources: Sequence[Any],
-    *,
+    *sources: Any,
     config: FusionConfig | None = None,
+    preset: str | None = None,
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     register: bool = False,
     max_memory: str | int | None = None,
+    **changes: Any,
 ) -> FusionResult:
     """Fuse registered images.
 
     Parameters
     ----------
-    sources : sequence of K >= 2 array_like, shape (H, W)
-        The sources I_1 .. I_K; see :func:`fusionlib.images.validation.as_image`. One of
+    *sources : Pair, str, or K >= 2 of array_like and path-like
+        The sources I_1 .. I_K, also as one sequence: a pair or its name, files, or
+        arrays of shape (H, W), see :func:`fusionlib.images.validation.as_image`. One of
         them may be in colour, of shape (H, W, 3): its luminance is fused and its
         chroma kept; or all, if ``config.colour`` is "channels".
     config : FusionConfig, optional
-        Parameters of the method; the paper's by default.
+        Parameters of the method, also as the last argument without its name.
+    preset : str, optional
+        Name of a preset instead, see :meth:`fusionlib.config.FusionConfig.preset`; the
+        paper's by default.
     weights : str, path-like, VGGWeights, Model or None, optional
         See :func:`fusionlib.vgg.weights.load_weights`; or what :func:`load_model`
         returned, with its device and precision: others are refused.
@@ -408,6 +424,8 @@ def fuse(
     max_memory : str or int, optional
         Memory for the whole process, such as ``"4GB"``. The network runs in bands of
         rows in any case; a smaller amount makes them narrower.
+    **changes
+        Fields of the parameters to set otherwise, such as ``lam=50``.
 
     Returns
     -------
@@ -435,13 +453,24 @@ def fuse(
     --------
     >>> import numpy as np
     >>> flat = np.full((16, 16), 0.5)
-    >>> result = fuse([flat, flat], weights="seeded")
+    >>> result = fuse(flat, flat, weights="seeded")
     >>> bool(np.allclose(result.image, 0.5))
     True
     """
-    job = _Job(
-        sources, config, weights, device, register, max_memory, intermediates=True
-    )
+    known = [*(fuse.__kwdefaults__ or ()), *FusionConfig().as_dict()]
+    check_keywords(changes, known, "fuse")
+    given = sources
+    if config is None and sources and isinstance(sources[-1], FusionConfig):
+        given, config = sources[:-1], sources[-1]
+    return _fuse(
+        open_sources(given), config=as_config(config, weights, preset, **changes),
+        weights=weights, device=device, register=register, max_memory=max_memory,
+    )  # fmt: skip
+
+
+@by_channel
+def _fuse(sources: Any, **options: Any) -> FusionResult:
+    job = _Job(sources, **options, intermediates=True)
     images, config, clock = job.images, job.config, job.clock
     parts = [decompose(image, config.lam, padding=config.padding) for image in images]
     I_b, I_d = (np.stack(part) for part in zip(*parts, strict=True))

@@ -191,3 +191,20 @@ def test_vifb_is_fetched_file_by_file(clean_home, local_server, monkeypatch, cap
     assert "fetching failed: 127.0.0.1 answered 404" in capsys.readouterr().err
     assert main(["data", "fetch", "vifb:kettel"]) == 2
     assert "did you mean kettle" in capsys.readouterr().err
+
+
+def test_pairs_are_exported_as_files(tmp_path, capsys):
+    folder = tmp_path / "images"
+    assert main(["data", "export", "Street", "-o", str(folder)]) == 0
+    written = capsys.readouterr().out.split()
+    street = load_pair("street")
+    parts = ("infrared", "visible", "target_mask", "texture_mask")
+    assert written == [str(folder / f"street_{part}.png") for part in parts]
+    for part in parts:
+        found = read_image(folder / f"street_{part}.png")
+        assert abs(found - getattr(street, part)).max() < 1e-9
+    assert main(["data", "export", "strete", "-o", str(folder)]) == 2
+    assert main(["data", "export", "-o", str(tmp_path / "none" / "here")]) == 2
+    assert "does not exist" in capsys.readouterr().err.splitlines()[-1]
+    assert main(["data", "export", "-o", str(folder)]) == 0
+    assert len(list(folder.glob("*_visible.png"))) == len(scenes())

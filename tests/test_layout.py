@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "vgg": {"errors", "images", "config", "_download", "_version"},
     "_download": {"errors", "images"},
     "_registry": {"errors", "images"},
+    "display": {"errors", "images"},
     "config": {"errors", "images", "vgg", "decomposition"},
     "decomposition": {"errors", "images"},
     "activity": {"errors", "images"},
@@ -30,9 +31,9 @@ MAY_IMPORT = {
 }
 STEPS = set(MAY_IMPORT) - {"_registry", "_compute", "_download"}
 MAY_IMPORT |= {
-    "fusion": STEPS | {"_compute"},
     "data": {"errors", "images", "_download"},
-    "metrics": {"errors", "images", "_registry", "_compute"},
+    "fusion": STEPS | {"_compute", "data"},
+    "metrics": {"errors", "images", "_registry", "_compute", "data"},
 }
 MAY_IMPORT["baselines"] = {
     *STEPS, "fusion", "metrics", "_registry", "_compute", "data"

@@ -88,7 +88,12 @@ def imported(folder):
 
 def test_the_library_imports_what_it_requires_and_nothing_else(required, extras):
     found = imported(ROOT / "fusionlib")
-    optional = {*extras["onnx"], *extras["cluster"], "matplotlib"}
+    optional = {
+        *extras["onnx"],
+        *extras["cluster"],
+        *extras["completion"],
+        "matplotlib",
+    }
     unknown = {name: found[name] for name in found.keys() - required.keys() - optional}
     assert not unknown
     assert not required.keys() - found.keys(), "required, but never imported"

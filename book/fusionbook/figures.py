@@ -218,7 +218,7 @@ def limits_around(
 
 def show_images(
     images: Sequence[Any],
-    titles: Sequence[str],
+    titles: Sequence[str] = (),
     *,
     columns: int | None = None,
     limits: tuple[float, float] | None = (0, 1),
@@ -227,13 +227,13 @@ def show_images(
     row_labels: Sequence[str] = (),
     width: float = 7.6,
 ) -> Figure:
-    """Return images side by side, each with a title.
+    """Return images side by side.
 
     Parameters
     ----------
     images : sequence of array_like, shape (H, W)
         What to show.
-    titles : sequence of str
+    titles : sequence of str, optional
         A title for each; with ``row_labels``, titles of the columns are enough.
     columns : int, optional
         Images in a row; all by default.

@@ -5,7 +5,6 @@ Imports IPython where it shows something; nothing in the library imports this mo
 
 from __future__ import annotations
 
-import csv
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from fusionbook.simulated import Task, score
 from fusionlib.config import FusionConfig
 from fusionlib.data import Pair, load_pair, real_pairs
+from fusionlib.evaluation.tables import read_table
 from fusionlib.features import activities
 from fusionlib.fusion import FusionResult, fuse
 from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_field
@@ -257,11 +257,9 @@ def _trained() -> dict[tuple[str, str, str], tuple[float, str]]:
     """Return value and note by pair, setting and name; nothing if there is no file."""
     if not TRAINED.is_file():
         return {}
-    lines = TRAINED.read_text("utf-8").splitlines()
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return {
         (row["pair"], row["setting"], row["name"]): (float(row["value"]), row["note"])
-        for row in rows
+        for row in read_table(TRAINED)
     }
 
 

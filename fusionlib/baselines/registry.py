@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from .._registry import as_table, complete, convention_parameter, insert
+from ..data import open_sources
 from ..images.colour import fuse_colours
-from ..images.validation import Image, check_choice
+from ..images.validation import Image, check_choice, check_keywords
 from ._shared import prepare
 
 __all__ = ["METHODS", "PAPER_METHODS", "Method", "get_method", "list_methods"]
@@ -70,14 +71,15 @@ class Method:
     tolerance: float = 1e-12
 
     def __call__(
-        self, sources: Any, *, colour: str = "luminance", **parameters: Any
+        self, *sources: Any, colour: str = "luminance", **parameters: Any
     ) -> Image:
         """Fuse, also in colour.
 
         Parameters
         ----------
-        sources : sequence of array_like, shape (H, W) or (H, W, 3)
-            The sources; in colour, see :func:`fusionlib.images.colour.fuse_colours`.
+        *sources : Pair, str, or K >= 2 of array_like and path-like
+            The sources, as :func:`fusionlib.fusion.fuse` takes them; in colour, see
+            :func:`fusionlib.images.colour.fuse_colours`.
         colour : {"luminance", "channels"}, optional
             Fuse the luminance of a colour source, or each channel on its own.
         **parameters
@@ -94,7 +96,9 @@ class Method:
             As ``function``, or if ``colour`` is something else.
         """
         return fuse_colours(
-            lambda planes: self.function(planes, **parameters), sources, colour
+            lambda planes: self.function(planes, **parameters),
+            open_sources(sources),
+            colour,
         )
 
     @property
@@ -132,13 +136,17 @@ def method(
 
     def register(function: Callable[..., Image]) -> Callable[..., Image]:
         @functools.wraps(function)
-        def checked(sources: Any, **options: Any) -> Image:
+        def checked(*sources: Any, **options: Any) -> Image:
+            check_keywords(options, list(entry.parameters), entry.name)
             if "convention" in options:
                 check_choice(
                     options["convention"], "convention", list(entry.conventions)
                 )
             images = prepare(
-                sources, entry.name, pair_only=entry.pair_only, smallest=entry.smallest
+                open_sources(sources),
+                entry.name,
+                pair_only=entry.pair_only,
+                smallest=entry.smallest,
             )
             return np.clip(function(images, **options), 0.0, 1.0)
 
@@ -168,7 +176,7 @@ def _shared_sections(entry: Method) -> dict[str, str]:
     if entry.smallest > 1:
         what += f", at least {entry.smallest}x{entry.smallest} pixels"
     parameters = "sources : sequence of array_like, each of shape (H, W)\n"
-    parameters += f"    {what}; in [0, 1]."
+    parameters += f"    {what}; in [0, 1]. Also a pair, its name, files, or one by one."
     if entry.conventions:
         parameters += "\n" + convention_parameter(entry.conventions)
     returns = "numpy.ndarray, shape (H, W), float64\n    The fused image, in [0, 1]."

@@ -13,15 +13,18 @@ import importlib
 import io
 import logging
 import os
+import re
 import signal
 import sys
+import textwrap
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 from .._version import __version__
-from ..errors import InputError, one_line, reason
-from .options import flush_stdout, print_note
+from ..errors import InputError, hint, one_line, reason
+from .options import flush_stdout, print_note, print_text
 
 __all__ = ["build_parser", "main"]
 
@@ -37,14 +40,27 @@ COMMANDS = (
     "weights",
     "setup",
     "export_onnx",
+    "info",
 )
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, without the usage text."""
+    """A parser whose errors are one line, without the usage text.
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"{self.prog}: error: {InputError(message)}\n")
+    ``examples`` are command lines, which stand at the end of the help.
+    """
+
+    def __init__(self, *, examples: Sequence[str] = (), **options: Any) -> None:
+        options["epilog"] = "\n  ".join(["examples:", *examples]) if examples else None
+        options["description"] = textwrap.fill(options.get("description", ""), 78)
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(formatter_class=form, **options)
+        self.set_defaults(parser=self)
+
+    def error(self, message: str) -> NoReturn:
+        wrong, _, known = message.partition(" (choose from ")
+        near = hint(wrong.partition("choice: ")[2], re.findall(r"[\w-]+", known))
+        self.exit(2, f"{self.prog}: error: {InputError(message + near)}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,13 +69,18 @@ def build_parser() -> argparse.ArgumentParser:
         prog="fusionlib",
         description="Infrared and visible image fusion with VGG-19 features "
         "(Li, Wu, Kittler, ICPR 2018).",
+        examples=(
+            "fusionlib fuse street -o x.png            # a rendered pair",
+            "fusionlib fuse IR.png VIS.png -o x.png    # files of your own",
+            "fusionlib compare street --methods paper,wls -o comparison",
+        ),
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="log what is being done"
     )
     subparsers = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command", metavar="COMMAND", parser_class=_Parser
     )
     for name in COMMANDS:
         importlib.import_module(f"{__name__}.{name}").add_parser(subparsers)
@@ -143,9 +164,21 @@ def _abandon_stdout() -> None:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = build_parser().parse_args(argv)
+        parser = build_parser()
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks what comes next
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        arguments, extra = parser.parse_known_args(argv)
+        if extra:
+            known = re.findall(r"--[\w-]+", arguments.parser.format_help())
+            near = hint(extra[0].partition("=")[0], known)
+            arguments.parser.error(f"unrecognized arguments: {' '.join(extra)}{near}")
     except SystemExit as stop:
         return int(stop.code or 0)
+    if "run" not in arguments:  # fusionlib alone, or with a command that has several
+        print_text(arguments.parser.format_help().rstrip())
+        return 0
     if arguments.verbose:
         logging.getLogger("fusionlib").setLevel(logging.INFO)
     if getattr(arguments, "json", False) and sys.stdout is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import is_terminal, print_text, table
+from .options import add_folder, add_shared, is_terminal, print_text, split, table
 
 __all__ = ["add_parser"]
 
@@ -18,35 +18,28 @@ def add_parser(subparsers: Any) -> None:
         description="Fuse pairs in many ways (other weights, scales, layers, ...) and "
         "write one row of metrics for each into ablation.csv. A run that was "
         "interrupted goes on where it stopped.",
+        examples=(
+            "fusionlib ablation -o ablation",
+            "fusionlib ablation -o quick --pairs street,1 --crop 128x128",
+        ),
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="folder to write to"
-    )
+    add_folder(parser)
     parser.add_argument(
         "--pairs",
-        metavar="N|NAME,...",
+        metavar="NAME,...",
         help="numbers of real pairs and names of scenes (default: all that are here)",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--weights",
-        metavar="NAME|PATH",
-        help="trained weights; without them only the variants that need none",
+        text="trained weights; without them only the variants that need none",
     )
     parser.add_argument(
         "--crop",
         metavar="HxW",
         help="use only the middle of each pair, at most this high and wide",
     )
-    parser.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes (default: one a core, up to 4, or a quarter of the cores if "
-        "that is more)",
-    )
+    add_shared(parser, "--device", "--workers")
     parser.set_defaults(run=run)
 
 
@@ -59,9 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluation.pools import Processes
     from ..vgg.weights import load_weights
 
-    if arguments.pairs is not None:
-        pairs = [name.strip() for name in arguments.pairs.split(",")]
-    else:
+    pairs = split(arguments.pairs)
+    if pairs is None:
         names = [pair.name for pair in list_pairs() if pair.available]
         pairs = [name for name in names if not name.startswith("vifb")]  # in colour
     crop = _size(arguments.crop) if arguments.crop else None

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .options import (
+    add_folder,
     add_fusion_options,
+    add_shared,
     fusion_config,
     is_terminal,
     print_note,
@@ -31,11 +33,14 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "batch",
         help="fuse many pairs on several processes or a cluster",
-        usage="%(prog)s 'IR_GLOB' 'VIS_GLOB' -o DIR [options]",
         description="Fuse all pairs of files that match two patterns into a folder. "
         "Files are a pair if the wildcards stand for the same text: 'IR*.png' "
         "'VIS*.png', or 'ir/*.png' 'vis/*.png'. DIR/manifest.jsonl has one line for "
         "each pair. The same command again does what is missing, failed or changed.",
+        examples=(
+            "fusionlib batch 'IR*.png' 'VIS*.png' -o fused --dry-run",
+            "fusionlib batch ir vis -o fused --workers 4 --max-memory 1GB",
+        ),
     )
     parser.add_argument(
         "globs",
@@ -43,17 +48,9 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         help="patterns of the infrared and of the visible files, in quotes; or folders",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
-    )
+    add_folder(parser)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes on this machine (default: one a core, up to 4, or a quarter "
-        "of the cores if that is more)",
-    )
+    add_shared(where, "--workers")
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -70,17 +67,6 @@ def add_parser(subparsers: Any) -> None:
     )
     tls.add_argument("--tls-key", metavar="FILE", help="private key of this client")
     add_fusion_options(parser)
-    parser.add_argument(
-        "--register",
-        action="store_true",
-        help="first move each visible source onto the infrared one, or the grey one "
-        "onto the colour one (rotation and shift)",
-    )
-    parser.add_argument(
-        "--max-memory",
-        metavar="1GB",
-        help="memory that each worker may use; less makes the work slower",
-    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the pairs, and do nothing"
     )

@@ -7,9 +7,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .._registry import CONVENTIONS
 from ..errors import InputError
-from .options import add_weights_option, is_terminal, print_note, print_text, table
+from .options import (
+    add_folder,
+    add_shared,
+    is_terminal,
+    print_note,
+    print_text,
+    split,
+    table,
+)
 
 __all__ = ["add_parser"]
 
@@ -19,13 +26,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "compare",
         help="compare methods and folders of results on the same pairs",
-        usage="%(prog)s SOURCES ... --fused NAME=FOLDER ... [--methods a,b] -o DIR",
         description="Compare fused images of any programs and methods of this one by "
         "metrics. SOURCES are two patterns or folders, infrared and visible, paired "
         "by name as in batch; or names of pairs, such as street, 7, vifb:carLight or "
         "vifb. DIR gets the values of each pair; means, 95%% confidence intervals and "
         "ranks as CSV, Markdown, LaTeX and HTML; a plot; the images of our methods. "
         "The same command again does only what is missing.",
+        examples=(
+            "fusionlib compare street harbour --methods paper,wls -o comparison",
+            "fusionlib compare ir vis --fused mine=results --methods cbf -o comparison",
+        ),
     )
     parser.add_argument("sources", metavar="SOURCES", nargs="+", help="see above")
     parser.add_argument(
@@ -38,52 +48,33 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--methods",
-        metavar="a,b",
-        default="",
-        help="methods to run: paper, released, and those of `fusionlib methods`",
+        metavar="NAME,...",
+        help="methods to run: names of presets, and those of `fusionlib methods`",
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
-    )
+    add_folder(parser)
     parser.add_argument(
         "--common",
         action="store_true",
         help="leave out pairs for which a program has no image",
     )
-    parser.add_argument("--metrics", metavar="a,b", help="names of metrics")
-    parser.add_argument(
-        "--convention",
-        metavar="|".join(CONVENTIONS),
-        default=next(iter(CONVENTIONS)),
-        help="convention of the metrics (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--colour",
-        metavar="luminance|channels",
-        default="luminance",
-        help="how our methods fuse colour (default: %(default)s)",
-    )
-    add_weights_option(parser)
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes (default: work in this one)"
-    )
+    add_shared(parser, "--metrics", "--convention", "--colour", "--weights")
+    add_shared(parser, "--workers", text="processes (default: work in this one)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, write the tables, and print them."""
-    from tqdm import tqdm
-
     from ..evaluation.compare import Plan
     from ..evaluation.pools import Processes
+    from ..evaluation.runner import progress_bar
 
     plan = Plan.of(
         _pairs(arguments.sources),
-        methods=_split(arguments.methods) or (),
+        methods=split(arguments.methods) or (),
         fused=dict(_named(text) for text in arguments.fused),
-        metrics=_split(arguments.metrics),
+        metrics=split(arguments.metrics),
         convention=arguments.convention,
-        colour=arguments.colour,
+        colour=arguments.colour or "luminance",
         weights=arguments.weights,
     )
     if arguments.common:
@@ -95,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
             )
     pool = Processes(arguments.workers) if arguments.workers else None
     total = len(plan.entries) * len(plan.sources)
-    with tqdm(total=total, unit="image", disable=not is_terminal()) as bar:
-        result = plan.run(arguments.output, pool, lambda *_: bar.update())
+    with progress_bar(total, "image", is_terminal()) as advance:
+        result = plan.run(arguments.output, pool, advance)
     result.write(arguments.output)
     folder = Path(arguments.output)
     try:
@@ -106,10 +97,6 @@ def run(arguments: argparse.Namespace) -> int:
     print_text(table(("METHOD", *result.metrics, "MEAN RANK"), result.summary()))
     print_text(f"{result.note}\n{folder}")
     return 0
-
-
-def _split(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _named(text: str) -> tuple[str, str]:

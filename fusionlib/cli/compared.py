@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError
-from .options import print_json
 
-__all__ = ["add_method_options", "fuse_by_method"]
+__all__ = ["add_method_options", "compared_method"]
 
 #: Options of the paper's method, which no other method understands.
 OWN_OPTIONS = (
@@ -43,22 +41,17 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
-    """Fuse the files by the method asked for, and write the result.
+def compared_method(
+    arguments: argparse.Namespace,
+) -> Callable[[list[Any]], tuple[Any, dict[str, Any]]]:
+    """Return what fuses images by the method asked for and says how.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         Of ``fusionlib fuse``.
-    names : list of str
-        What to call each source in messages.
-
-    Returns
-    -------
-    int
-        The exit status.
     """
-    start = time.perf_counter()
+    from .._version import __version__
     from ..baselines import get_method
 
     method = get_method(arguments.method)
@@ -69,33 +62,24 @@ def fuse_by_method(arguments: argparse.Namespace, names: list[str]) -> int:
                 f"{flag} belongs to the paper's method, not to "
                 f"--method {arguments.method}"
             )
-    from .._version import __version__
-    from ..evaluation.files import read_sources
-    from ..images.io import write_image
-
     parameters = dict(_parameter(text, method) for text in arguments.param)
     if arguments.dictionary is not None:
         if not method.takes_dictionary:
             raise InputError(f"--dictionary: method {method.name} takes none")
         parameters["dictionary"] = arguments.dictionary
-    paths = arguments.sources
     colour = arguments.colour or "luminance"
-    images, grey = read_sources(paths, names, colour)
-    write_image(arguments.output, method(images, colour=colour, **parameters))
-    if arguments.json:
-        print_json(
-            {
-                "inputs": paths,
-                "output": str(Path(arguments.output)),
-                "version": __version__,
-                "method": method.name,
-                "parameters": method.parameters | parameters,
-                "colour": colour,
-                "taken_as_grey": grey,
-                "seconds": {"total": round(time.perf_counter() - start, 6)},
-            }
-        )
-    return 0
+
+    def fuse(images: list[Any]) -> tuple[Any, dict[str, Any]]:
+        fused = method(images, colour=colour, **parameters)
+        return fused, {
+            "version": __version__,
+            "method": method.name,
+            "parameters": method.parameters | parameters,
+            "shape": list(fused.shape[:2]),
+            "colour": colour,
+        }
+
+    return fuse
 
 
 def _parameter(text: str, method: Any) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._registry import CONVENTIONS
 from ..errors import InputError
-from .options import print_json, print_note, print_text, table
+from .options import add_shared, print_json, print_note, print_text, split, table
 
 __all__ = ["add_parser"]
 
@@ -26,6 +26,10 @@ def add_parser(subparsers: Any) -> None:
         description="Compute metrics of a fused image, which comes last, against its "
         "sources: 8-bit files of one size. Metrics are defined on grey images; of "
         "colour files the convention takes the luminance or each channel.",
+        examples=(
+            "fusionlib evaluate IR.png VIS.png fused.png",
+            "fusionlib evaluate IR.png VIS.png fused.png --metrics SSIM_a,Q_abf --json",
+        ),
     )
     parser.add_argument(
         "images",
@@ -33,18 +37,7 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         help="the sources, and then the fused image",
     )
-    parser.add_argument(
-        "--metrics",
-        metavar="a,b",
-        help="names of metrics (default: all that the size of the images admits)",
-    )
-    parser.add_argument(
-        "--convention",
-        metavar="|".join(CONVENTIONS),
-        default=next(iter(CONVENTIONS)),
-        help="; ".join(f"{name}: {c.title}" for name, c in CONVENTIONS.items())
-        + " (default: %(default)s)",
-    )
+    add_shared(parser, "--metrics", "--convention")
     parser.add_argument(
         "--luminance",
         action="store_true",
@@ -69,9 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..images.validation import check_choice, check_same_shape
     from ..metrics import METRICS, check_names, evaluate
 
-    names = None
-    if arguments.metrics is not None:
-        names = check_names([name.strip() for name in arguments.metrics.split(",")])
+    names = split(arguments.metrics)
+    names = names and check_names(names)
     check_choice(arguments.convention, "convention", tuple(CONVENTIONS))
     titles = ["IR", "VIS", *(f"source {k}" for k in range(3, len(paths))), "FUSED"]
     images = [

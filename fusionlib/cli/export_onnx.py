@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..errors import one_line
-from .options import add_weights_option, print_json, print_text
+from .options import add_shared, print_json, print_text
 
 __all__ = ["add_parser"]
 
@@ -19,11 +19,12 @@ def add_parser(subparsers: Any) -> None:
         description="Write VGG-19 up to conv4_1 as ONNX: one grey channel in, the "
         "activity maps of the paper's four layers out, before and after the ReLU. "
         "The book's lab page runs it in the browser.",
+        examples=("fusionlib export-onnx -o network.onnx --quantize int8",),
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.onnx", help="the file to write"
     )
-    add_weights_option(parser)
+    add_shared(parser, "--weights")
     parser.add_argument(
         "--quantize",
         metavar="int8|fp16",

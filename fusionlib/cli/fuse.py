@@ -6,8 +6,14 @@ import argparse
 from typing import Any
 
 from ..errors import InputError
-from .compared import add_method_options, fuse_by_method
-from .options import add_fusion_options, fusion_config, print_json
+from .compared import add_method_options, compared_method
+from .options import (
+    add_fusion_options,
+    fusion_config,
+    is_terminal,
+    print_json,
+    print_note,
+)
 
 __all__ = ["add_parser"]
 
@@ -20,6 +26,11 @@ def add_parser(subparsers: Any) -> None:
         description="Fuse registered images of one size into an 8-bit image. Sources "
         "are grey, 8-bit or 16-bit; one of them may be in 8-bit colour: its luminance "
         "(BT.601) is fused, its chroma kept, and the result is in colour.",
+        examples=(
+            "fusionlib fuse street -o x.png",
+            "fusionlib fuse IR.png VIS.png -o fused.png --preset released --lam 10",
+            "fusionlib fuse IR.png VIS.png -o wls.png --method wls",
+        ),
     )
     parser.add_argument(
         "sources",
@@ -29,21 +40,14 @@ def add_parser(subparsers: Any) -> None:
         "name of one pair of `fusionlib data list`",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.png", help="the fused image"
+        "-o",
+        "--output",
+        default="fused.png",
+        metavar="OUT.png",
+        help="the fused image, also .tif or .bmp (default: %(default)s)",
     )
     add_fusion_options(parser)
     add_method_options(parser)
-    parser.add_argument(
-        "--register",
-        action="store_true",
-        help="first move the sources onto the colour one, or the first one, by phase "
-        "correlation (rotation and shift)",
-    )
-    parser.add_argument(
-        "--max-memory",
-        metavar="1GB",
-        help="memory that may be used; less makes the work slower",
-    )
     parser.add_argument(
         "--json", action="store_true", help="print provenance as JSON on stdout"
     )
@@ -52,25 +56,38 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fuse the files and write the result."""
+    from ..config import FusionConfig
     from ..evaluation.files import check_files, fuse_files
+    from ..vgg.weights import KINDS
 
-    names = check_files(arguments.sources, arguments.output)
-    if arguments.method is not None:
-        if arguments.register:
-            raise InputError("--register is for the paper's method, so not --method")
-        return fuse_by_method(arguments, names)
-    if arguments.dictionary is not None or arguments.param:
-        raise InputError("--dictionary and --param need --method")
-    config = fusion_config(arguments)
-    provenance = fuse_files(
+    check_files(arguments.sources, arguments.output)
+    method, config = None, FusionConfig(colour=arguments.colour or "luminance")
+    if arguments.method is None:
+        if arguments.dictionary is not None or arguments.param:
+            raise InputError("--dictionary and --param need --method")
+        config = fusion_config(arguments)
+    elif arguments.register:
+        raise InputError("--register is for the paper's method, so not --method")
+    else:
+        method = compared_method(arguments)
+    if is_terminal():
+        print_note(f"fusing {' and '.join(arguments.sources)} ...")
+    record = fuse_files(
         arguments.sources,
         arguments.output,
         config=config,
+        method=method,
         weights=arguments.weights,
         device=arguments.device,
         register=arguments.register,
         max_memory=arguments.max_memory,
     )
     if arguments.json:
-        print_json(provenance)
+        print_json(record)
+        return 0
+    how = f"method {arguments.method}"
+    if weights := record.get("weights"):
+        how = f"weights {weights['name']}: {KINDS[weights['kind']]}"
+    size, seconds = "{}x{} pixels".format(*record["shape"]), record["seconds"]["total"]
+    print_note(f"wrote {record['output']} ({size}, {seconds:.1f} s, {how})")
     return 0

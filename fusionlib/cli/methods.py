@@ -18,6 +18,7 @@ def add_parser(subparsers: Any) -> None:
         description="List the methods that `fusionlib fuse --method NAME` and "
         "`fusionlib reproduce` know, with their parameters and defaults. Seconds are "
         "typical for a pair of 270x360 pixels on two cores.",
+        examples=("fusionlib methods", "fusionlib methods --json"),
     )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object by name"

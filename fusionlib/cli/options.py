@@ -6,74 +6,90 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._registry import CONVENTIONS
 from ..errors import InputError, one_line, reason
 
 __all__ = [
+    "add_folder",
     "add_fusion_options",
-    "add_weights_option",
+    "add_shared",
     "flush_stdout",
     "fusion_config",
     "is_terminal",
     "print_json",
     "print_note",
     "print_text",
+    "split",
     "table",
 ]
+
+#: Options of several subcommands: metavar, help, and what else argparse takes.
+SHARED: Mapping[str, tuple[str | None, str, dict[str, Any]]] = {
+    "--preset": ("NAME", "paper: as the text says; released: as the authors' released "
+        "images were made, with features before the ReLU; recommended: more of both "
+        "sources is kept (default: %(default)s)",
+        {"default": "paper"}),
+    "--weights": ("NAME|PATH", "oxford, imagenet, vgg16, seeded, or a .safetensors, "
+        ".h5 or .pth file (default: FUSIONLIB_WEIGHTS, else what was fetched, else "
+        "seeded)", {}),
+    "--layers": ("NAME,...", "layers that give candidates (default: of the preset; "
+        "paper: relu1_1,relu2_1,relu3_1,relu4_1)", {}),
+    "--lam": ("NUMBER", "weight of the gradient penalty (default: of the preset; "
+        "paper: 5)", {"type": float}),
+    "--radius": ("NUMBER", "radius of the activity average, in samples of the layer "
+        "(default: of the preset; paper: 1)", {"type": int}),
+    "--input-scale": ("NUMBER", "factor on the detail content before the network "
+        "(default: of the preset; paper: 1)", {"type": float}),
+    "--colour": ("luminance|channels", "of a colour source, fuse the luminance and "
+        "keep the chroma, or fuse red, green and blue each on its own (default: "
+        "luminance)", {}),
+    "--device": ("auto|cpu|cuda", "where to compute (default: %(default)s)",
+        {"default": "auto"}),
+    "--precision": ("fp32|bf16", "arithmetic of the network (default: fp32)", {}),
+    "--register": (None, "first move the sources onto the colour one, or the first "
+        "one, by phase correlation (rotation and shift)", {"action": "store_true"}),
+    "--max-memory": ("SIZE", "memory that each process may use, such as 1GB; less is "
+        "slower", {}),
+    "--metrics": ("NAME,...", "names of metrics (default: all that the size of the "
+        "images admits)", {}),
+    "--convention": ("|".join(CONVENTIONS), "; ".join(
+        f"{name}: {c.title}" for name, c in CONVENTIONS.items()
+        ) + " (default: %(default)s)", {"default": next(iter(CONVENTIONS))}),
+    "--workers": ("NUMBER", "processes on this machine (default: one a core, up to 4, "
+        "or a quarter of the cores if that is more)", {"type": int}),
+}  # fmt: skip
+
+
+def add_shared(parser: Any, *flags: str, text: str | None = None) -> None:
+    """Add options of :data:`SHARED` to a parser or a group, one with its own help."""
+    for flag in flags:
+        metavar, known, more = SHARED[flag]
+        named = {"metavar": metavar} if metavar else {}
+        parser.add_argument(flag, help=text or known, **named, **more)
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of the results."""
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder of the results"
+    )
 
 
 def add_fusion_options(parser: argparse.ArgumentParser) -> None:
     """Add the parameters of the method, its weights and its device."""
-    group = parser.add_argument_group("method")
-    group.add_argument(
-        "--preset",
-        default="paper",
-        metavar="paper|released",
-        help="paper: as the text says (default); released: as the authors' released "
-        "images were made, with features before the ReLU",
-    )
-    add_weights_option(group)
-    group.add_argument(
-        "--layers", metavar="relu1_1,...", help="layers that give candidates"
-    )
-    group.add_argument(
-        "--lam", type=float, metavar="5", help="weight of the gradient penalty"
-    )
-    group.add_argument(
-        "--radius", type=int, metavar="1", help="radius of the activity average"
-    )
-    group.add_argument(
-        "--input-scale",
-        type=float,
-        metavar="1",
-        help="factor on the detail content before the network",
-    )
-    group.add_argument(
-        "--colour",
-        metavar="luminance|channels",
-        help="of a colour source, fuse the luminance and keep the chroma (default), or "
-        "fuse red, green and blue each on its own",
-    )
-    group.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda", help="where to compute"
-    )
-    group.add_argument(
-        "--precision",
-        metavar="fp32|bf16",
-        help="arithmetic of the network (default: fp32)",
-    )
+    add_shared(
+        parser.add_argument_group("method"), "--preset", "--weights", "--layers",
+        "--lam", "--radius", "--input-scale", "--colour", "--device", "--precision",
+        "--register", "--max-memory",
+    )  # fmt: skip
 
 
-def add_weights_option(parser: Any) -> None:
-    """Add which weights to use, to a parser or a group of one."""
-    parser.add_argument(
-        "--weights",
-        metavar="NAME|PATH",
-        help="oxford, imagenet, vgg16, seeded, or a .safetensors, .h5 or .pth file "
-        "(default: FUSIONLIB_WEIGHTS, else what was fetched, else seeded)",
-    )
+def split(text: str | None) -> list[str] | None:
+    """Return names that are separated by commas; None for no text."""
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def fusion_config(arguments: argparse.Namespace) -> Any:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ..errors import InputError
-from .options import is_terminal, print_note
+from .options import add_folder, add_shared, is_terminal, print_note, split
 
 __all__ = ["add_parser"]
 
@@ -20,24 +20,22 @@ def add_parser(subparsers: Any) -> None:
         description="Run the methods of the paper's comparison on the 21 real pairs "
         "and write the fused images, table1.csv, table2.csv, results.csv and "
         "figure7.png. Finished images are not computed again.",
+        examples=(
+            "fusionlib reproduce -o results",
+            "fusionlib reproduce -o quick --methods cbf,proposed --images 1,2,3",
+        ),
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="folder to write to"
-    )
+    add_folder(parser)
     parser.add_argument(
         "--methods",
-        metavar="a,b",
+        metavar="NAME,...",
         help="names from `fusionlib methods`, or proposed "
         "(default: cbf,wls,jsr,jsrsd,convsr,proposed)",
     )
     parser.add_argument(
-        "--images", metavar="1,3", help="numbers of pairs (default: all 21)"
+        "--images", metavar="NUMBER,...", help="numbers of pairs (default: all 21)"
     )
-    parser.add_argument(
-        "--weights",
-        metavar="NAME|PATH",
-        help="weights of the proposed method, as for `fusionlib fuse`",
-    )
+    add_shared(parser, "--weights")
     parser.add_argument(
         "--dictionaries",
         metavar="DIR",
@@ -45,9 +43,7 @@ def add_parser(subparsers: Any) -> None:
         "authors (default: FUSIONLIB_REFERENCE; without it, ConvSR uses the "
         "dictionary that ships and JSR learns one from each pair)",
     )
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes (default: one a processor)"
-    )
+    add_shared(parser, "--workers", text="processes (default: one a processor)")
     parser.set_defaults(run=run)
 
 
@@ -58,15 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.workers is not None:
         check_workers(arguments.workers)
-    methods = None
-    if arguments.methods is not None:
-        methods = [name.strip() for name in arguments.methods.split(",")]
     dictionaries = arguments.dictionaries
     if dictionaries is None:  # an empty path is refused, not replaced
         dictionaries = os.environ.get("FUSIONLIB_REFERENCE") or None
     failures = reproduce(
         arguments.output,
-        methods=methods,
+        methods=split(arguments.methods),
         numbers=_numbers(arguments.images),
         weights=arguments.weights,
         dictionaries=dictionaries,

@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
         description="Fetch trained weights (oxford, else vgg16) and the 21 real pairs "
         "if the network allows. Without them the book and the tests work too. The "
         "status is 0 in any case.",
+        examples=("fusionlib setup", "fusionlib setup --offline"),
     )
     parser.add_argument(
         "--offline",
@@ -81,7 +82,7 @@ def _weights(offline: bool, progress: bool) -> str:
         if os.environ.get("FUSIONLIB_WEIGHTS"):
             origin = "from FUSIONLIB_WEIGHTS"
         else:
-            for name in NAMED_WEIGHTS:
+            for name in () if offline else NAMED_WEIGHTS:
                 discard_damaged(name)
             if any(is_cached(name) for name in NAMED_WEIGHTS):
                 origin = "already here"

@@ -14,9 +14,13 @@ __all__ = ["add_parser"]
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
-        "weights", help="list, fetch, import or verify weights"
+        "weights",
+        help="list, fetch, import or verify weights",
+        description="The weights of VGG-19: which are here, how to get the others, "
+        "and whether their files are whole.",
+        examples=("fusionlib weights fetch oxford", "fusionlib weights verify"),
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="list what there is")
     listing.set_defaults(run=run_list)
     fetching = actions.add_parser("fetch", help="download weights and keep 14 MB")

@@ -46,8 +46,8 @@ SHOWN = 4
 
 def compare(
     pairs: Any,
-    *,
     methods: Sequence[str] = (),
+    *,
     fused: Mapping[str, Any] | None = None,
     metrics: Sequence[str] | None = None,
     convention: str | None = None,
@@ -64,7 +64,7 @@ def compare(
         returned, or what :func:`fusionlib.evaluation.pairing.find_pairs` returns. One
         is enough.
     methods : sequence of str, optional
-        Methods to run: ``paper`` and ``released`` for this one, and names of
+        Methods to run: names of presets for this one, and those of
         :func:`fusionlib.baselines.list_methods`.
     fused : mapping of str to str, mapping or array_like, optional
         Results of other programs by the name of each program: a folder or a pattern,
@@ -85,7 +85,8 @@ def compare(
     Returns
     -------
     Comparison
-        Values, means, intervals and ranks, which write tables.
+        Values, means, intervals and ranks, which write tables; of a single pair also
+        the images, if there is no ``output``.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def compare(
 
     Examples
     --------
-    >>> result = compare("street", methods=["mean", "maximum"], metrics=["SSIM_a"])
+    >>> result = compare("street", ["mean", "maximum"], metrics=["SSIM_a"])
     >>> result.methods
     ('mean', 'maximum')
     """
@@ -249,7 +250,10 @@ class Plan:
                 raise InputError(f"fused: {name} is one of methods, too; rename it")
             entries[name] = _fused_of(name, given, [s.name for s in sources])
         if not entries:
-            raise InputError("methods and fused hold no method to compare, got none")
+            raise InputError(
+                "methods and fused hold no method to compare, got none; say for "
+                "example methods=['paper', 'cbf']"
+            )
         needed = any(name in PRESETS for name in entries if entries[name] is None)
         if needed:
             from ..vgg.weights import load_weights
@@ -312,8 +316,14 @@ class Plan:
             for source in self.sources
         ]
         worker = _Worker(self.metrics, self.convention, self.colour, self.weights)
+        images: dict[str, NDArray[Any]] = {}
         if folder is None:
+            if len(self.sources) == 1:
+                worker.kept = self.sources[0].load()
             found = [worker(task) for task in tasks]
+            if worker.kept is not None:
+                names = ("IR", "VIS", *self.entries)
+                images = dict(zip(names, worker.kept, strict=True))
         else:
             with Runner(folder) as runner:
                 items = self._items(tasks, digests, runner.folder)
@@ -321,12 +331,12 @@ class Plan:
                 runner.check_settings(settings, ("metrics", "convention"))
                 records = runner.run(items, worker, pool, progress)
             found = [record["value"] for record in _all_done(records)]
-        names = [source.name for source in self.sources]
+        pairs = tuple(source.name for source in self.sources)
         rows = np.array([[float(x) for x in values] for values in found])
-        values = rows.reshape(len(self.entries), len(names), len(self.metrics))
+        values = rows.reshape(len(self.entries), len(pairs), len(self.metrics))
         return Comparison(
-            tuple(self.entries), tuple(names), self.metrics, self.convention, values,
-            self._provenance(),
+            tuple(self.entries), pairs, self.metrics, self.convention, values,
+            self._provenance(), images,
         )  # fmt: skip
 
     def _check(self) -> dict[tuple[str, str], str]:
@@ -458,6 +468,7 @@ class _Worker:
     convention: str
     colour: str
     weights: VGGWeights | None = None
+    kept: list[NDArray[Any]] | None = None
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __call__(self, task: _Task) -> list[float | str]:
@@ -469,6 +480,8 @@ class _Worker:
             fused = to_uint8(self._fuse(task.method, sources))
             if task.output is not None:
                 write_image(task.output, fused)
+        if self.kept is not None:
+            self.kept.append(fused)
         values = evaluate(
             fused, sources, metrics=self.metrics, convention=self.convention
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import math
 import os
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from .._registry import CONVENTIONS
+from ..display import figure, picture, show, table
 from ..errors import InputError
 from ..images.io import atomic_path
 from ..metrics import METRICS
@@ -28,7 +29,7 @@ LEVEL = 0.95
 FORMATS = ("values.csv", "table.csv", "table.md", "table.tex", "table.html")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Values of metrics of several methods on several pairs.
 
@@ -42,6 +43,9 @@ class Comparison:
         The values.
     provenance : dict
         How our own methods were run.
+    images : dict of str to numpy.ndarray
+        Of a single pair, infrared, visible, and what each method made of them, by
+        name; empty for several pairs, or where a folder keeps the results.
     """
 
     methods: tuple[str, ...]
@@ -50,6 +54,7 @@ class Comparison:
     convention: str
     values: NDArray[np.float64]
     provenance: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -157,30 +162,44 @@ class Comparison:
 
     def to_html(self) -> str:
         """Return the table of means as a page of its own."""
-        head = '<th scope="col">Method</th>'
-        for name in self.metrics:
-            title = f"{METRICS[name].title}; {METRICS[name].direction} is better"
-            text = f"{html.escape(name)} {_arrow(name, '↑', '↓')}"
-            head += f'<th scope="col" title="{html.escape(title)}">{text}</th>'
-        head += '<th scope="col">Mean rank</th>'
-        lines = []
-        for cells, best in zip(self.summary(), self._is_best(), strict=True):
-            name, *others = (html.escape(cell) for cell in cells)
-            line = f'<th scope="row">{name}</th>'
-            for text, is_best in zip(others, best[1:], strict=True):
-                line += f"<td>{f'<strong>{text}</strong>' if is_best else text}</td>"
-            lines.append(f"<tr>{line}</tr>")
-        body = "\n".join(lines)
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
             "<title>Comparison of fusion methods</title>\n"
             "<style>body{font-family:sans-serif;margin:2em;overflow-x:auto}"
             "table{border-collapse:collapse}th,td{padding:.3em .6em;text-align:right;"
             "border-bottom:1px solid #bbb;white-space:nowrap}"
-            "th[scope=row]{text-align:left}</style>\n"
-            f"<table><caption>{html.escape(self.note)}</caption>\n"
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n</html>\n"
+            f"th:first-child{{text-align:left}}</style>\n{self._table()}\n</html>\n"
         )
+
+    def _table(self) -> str:
+        names = (f"{name} {_arrow(name, '↑', '↓')}" for name in self.metrics)
+        header = ("Method", *names, "Mean rank")
+        return table(header, self.summary(), self.note, self._is_best())
+
+    def _repr_html_(self) -> str:
+        row = figure(self.images, self.pairs[0]) if self.images else ""
+        return f"{row}{self._table()}"
+
+    def __repr__(self) -> str:
+        size = f"{len(self.pairs)} pairs, {len(self.metrics)} metrics"
+        best = self.methods[self.order[0]]
+        names = textwrap.shorten(", ".join(self.methods), 200, placeholder=" ...")
+        return f"Comparison({size}, best by mean rank: {best}, of {names})"
+
+    def show(self) -> None:
+        """Show sources and fused images of a single pair, in a notebook or a window.
+
+        Raises
+        ------
+        InputError
+            If there are none: of several pairs, or those kept in a folder.
+        """
+        if not self.images:
+            raise InputError(
+                "show needs a single pair, compared without output; of others, "
+                "plot(path) draws the means"
+            )
+        show(picture(list(self.images.values())))
 
     def _rows(self) -> list[dict[str, Any]]:
         """Return the values of each pair and method."""

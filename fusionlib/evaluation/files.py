@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from ..config import FusionConfig
-from ..data import load_pair
+from ..data import open_sources
 from ..errors import InputError
 from ..fusion import fuse_image
 from ..images.colour import COLOUR, check_one_colour, take_grey
-from ..images.io import check_writable, look_at, read_pixels, write_image
+from ..images.io import check_writable, look_at, write_image
 from ..images.validation import check_choice, check_same_shape
 
 if TYPE_CHECKING:
@@ -56,15 +57,6 @@ def _is_name(paths: Sequence[str | os.PathLike[str]]) -> bool:
     return len(paths) == 1 and look_at(paths[0], "sources") is None
 
 
-def _load_named(name: str) -> list[NDArray[Any]]:
-    try:
-        return list(load_pair(name).sources)
-    except InputError as error:
-        raise InputError(
-            f"sources: {name} is neither a file nor a pair; {error}"
-        ) from None
-
-
 def _is_same(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     try:
         return os.path.samefile(path, other)
@@ -98,13 +90,10 @@ def read_sources(
     InputError
         If a file cannot be used, sizes differ, or too many are in colour.
     """
-    if _is_name(paths):
-        images = _load_named(str(paths[0]))
+    images = open_sources([paths], names)
+    files = [str(path) for path in paths]
+    if len(files) < len(images):  # the name of a pair
         files = [f"{paths[0]} {name}" for name in names]
-    else:
-        named = zip(paths, names, strict=True)
-        images = [read_pixels(path, name, colour=True) for path, name in named]
-        files = [str(path) for path in paths]
     check_same_shape(images, files)
     images, grey = take_grey(images, files)
     if check_choice(colour, "colour", COLOUR) == "luminance":
@@ -117,6 +106,7 @@ def fuse_files(
     output: str | os.PathLike[str],
     *,
     config: FusionConfig | None = None,
+    method: Callable[[list[Any]], tuple[Any, dict[str, Any]]] | None = None,
     weights: str | os.PathLike[str] | VGGWeights | Model | None = None,
     device: str = "auto",
     register: bool = False,
@@ -132,6 +122,9 @@ def fuse_files(
         :func:`fusionlib.data.load_pair`.
     output : path-like
         The fused image; its ending chooses the format.
+    method : callable, optional
+        Fuses the images in place of :func:`fusionlib.fusion.fuse_image`, and returns
+        what that does.
     config, weights, device, register
         See :func:`fusionlib.fusion.fuse`.
     max_memory : str or int, optional
@@ -151,14 +144,10 @@ def fuse_files(
     names = check_files(paths, output)
     colour = "luminance" if config is None else config.colour
     images, grey = read_sources(paths, names, colour)
-    image, provenance = fuse_image(
-        images,
-        config=config,
-        weights=weights,
-        device=device,
-        register=register,
+    image, provenance = (method or partial(
+        fuse_image, config=config, weights=weights, device=device, register=register,
         max_memory=max_memory,
-    )
+    ))(images)  # fmt: skip
     write_image(output, image)
     seconds = round(time.perf_counter() - start, 6)
     provenance["seconds"] = provenance.get("seconds", {}) | {"total": seconds}

@@ -76,15 +76,15 @@ Record = dict[str, Any]
 Progress = Callable[[Record, bool], None]
 
 _FUSION = (
-    "_compute.py", "activity.py", "config.py", "decomposition.py", "features.py",
-    "fusion.py", "images", "vgg", "weight_maps.py",
+    "_compute.py", "activity.py", "config.py", "data.py", "decomposition.py",
+    "features.py", "fusion.py", "images", "vgg", "weight_maps.py",
 )  # fmt: skip
 
 #: Which parts of the library decide the result of a step.
 CODE = {
     "fusion": _FUSION,
     "baselines": (*_FUSION, "_registry.py", "baselines"),
-    "metrics": ("_compute.py", "_registry.py", "images", "metrics"),
+    "metrics": ("_compute.py", "_registry.py", "data.py", "images", "metrics"),
 }
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "published_table_1",
     "published_table_2",
     "read_results",
+    "read_table",
     "table_1",
     "table_2",
 ]
@@ -61,11 +63,15 @@ class Published:
         return f"{ours:.{self.decimals}f}" == self.text
 
 
-def _reference(name: str) -> list[dict[str, str]]:
-    """Read a table that ships, without its first line, which says where it is from."""
-    file = resources.files(__package__) / "reference_tables" / name
-    lines = file.read_text("utf-8").splitlines()
+def read_table(path: Any) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; lines that start with ``#`` are left out."""
+    lines = path.read_text("utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def _reference(name: str) -> list[dict[str, str]]:
+    """Read a table that ships."""
+    return read_table(resources.files(__package__) / "reference_tables" / name)
 
 
 def published_table_1() -> dict[str, dict[str, Published]]:
@@ -90,11 +96,9 @@ def read_results(path: str | os.PathLike[str]) -> list[Result]:
     Parameters
     ----------
     path : path-like
-        The file; lines that start with ``#`` are left out.
+        The file; see :func:`fusionlib.evaluation.tables.read_table`.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        lines = [line for line in file if not line.startswith("#")]
-    rows: list[Result] = list(csv.DictReader(lines))
+    rows: list[Result] = [*read_table(Path(path))]
     for row in rows:
         row["image"] = int(row["image"])
         for name in (*METRICS, "seconds"):

@@ -532,6 +532,8 @@ def write_image(path: str | os.PathLike[str], image: Any) -> None:
     InputError
         If the image is not valid or the file cannot be written.
     """
+    if not isinstance(path, str | os.PathLike) and isinstance(image, str | os.PathLike):
+        raise InputError("path comes first: write_image(path, image)")
     check_writable(path)
     image = as_array(image)
     if image.dtype == np.uint8 and image.ndim == 2 and image.size:

@@ -7,17 +7,19 @@ argument is called.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import sys
-from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._compute import processors
-from ..errors import InputError, reason, shown
+from ..errors import InputError, hint, reason, shown
 
 __all__ = [
     "MAX_PIXELS",
@@ -29,6 +31,7 @@ __all__ = [
     "as_sources",
     "as_whole_number",
     "check_choice",
+    "check_keywords",
     "check_positive",
     "check_positive_int",
     "check_same_shape",
@@ -36,7 +39,10 @@ __all__ = [
     "check_size",
     "check_workers",
     "is_colour",
+    "named_fields",
 ]
+
+T = TypeVar("T")
 
 Image = NDArray[np.float64]
 
@@ -122,7 +128,8 @@ def as_list(sources: Any, minimum: int = 2) -> list[Any]:
     """Return the items of a sequence of images, at least ``minimum``."""
     if getattr(sources, "ndim", 3) == 2:
         raise InputError(
-            "sources must be a sequence of 2-D images, got a single 2-D array"
+            "sources must be a sequence of 2-D images, got a single 2-D array; give "
+            "all sources, as in [infrared, visible]"
         )
     try:
         items = list(sources)
@@ -160,15 +167,14 @@ def as_image(value: Any, name: str = "image") -> Image:
     """
     array = as_array(value, name)
     if array.ndim != 2:
-        hint = (
+        advice = (
             "; convert colour to grey first, as fusionlib.images.colour.luminance does"
             if array.ndim == 3 and array.shape[-1] in (3, 4)
             else ""
         )
-        raise InputError(
-            f"{name} must be a 2-D grey image, got an array of shape "
-            f"{array.shape}{hint}"
-        )
+        shape = f"an array of shape {array.shape}"
+        got = shape if array.ndim else f"an object of type {type(value).__name__}"
+        raise InputError(f"{name} must be a 2-D grey image, got {got}{advice}")
     return _as_unit(array, name)
 
 
@@ -332,8 +338,33 @@ def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise InputError(
             f"{name} must be one of {', '.join(choices)}, got {shown(value)}"
+            f"{hint(value, choices)}"
         )
     return str(value)
+
+
+def check_keywords(given: Iterable[str], known: Sequence[str], owner: str) -> None:
+    """Refuse a keyword that is not known; the error has similar ones and lists all."""
+    for name in given:
+        if name not in known:
+            raise InputError(
+                f"{owner} has no {name!r}{hint(name, known)} (it has "
+                f"{', '.join(known)})"
+            )
+
+
+def named_fields(cls: type[T]) -> type[T]:
+    """Let a dataclass refuse an unknown field as :func:`check_keywords` does."""
+    begin = cls.__init__
+    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+
+    @functools.wraps(begin)
+    def checked(self: T, *args: Any, **kwargs: Any) -> None:
+        check_keywords(kwargs, known, cls.__name__)
+        begin(self, *args, **kwargs)
+
+    type.__setattr__(cls, "__init__", checked)
+    return cls
 
 
 def check_shares(alpha: Any, name: str) -> tuple[float, ...] | None:

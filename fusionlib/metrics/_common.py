@@ -18,6 +18,7 @@ from ..images.validation import (
     as_sources,
     check_choice,
     check_same_shape,
+    is_colour,
 )
 
 __all__ = [
@@ -39,6 +40,14 @@ GRID = 65535 * 1024
 
 #: Conventions of 8-bit files.
 _OF_LEVELS = tuple(name for name, entry in CONVENTIONS.items() if entry.levels)
+
+
+def check_order(fused: Any, sources: Any) -> None:
+    """Refuse sources and fused image in the wrong order."""
+    one = [getattr(x, "ndim", 0) == 2 or is_colour(x) or hasattr(x, "image")
+           for x in (fused, sources)]  # fmt: skip
+    if one == [False, True]:
+        raise InputError("fused comes first, then sources: evaluate(fused, sources)")
 
 
 def prepare(
@@ -67,6 +76,7 @@ def prepare(
     InputError
         If one of them is not valid, or smaller than ``smallest``.
     """
+    check_order(fused, sources)
     fused = as_image(fused, "fused")
     images = as_sources(sources)
     check_same_shape([fused, images[0]], ["fused", "sources"])

@@ -17,7 +17,8 @@ import numpy as np
 
 from .._compute import parallel_map
 from .._registry import CONVENTIONS, as_table, complete, insert
-from ..errors import InputError
+from ..data import open_sources
+from ..errors import InputError, hint
 from ..images.validation import (
     Image,
     as_colour,
@@ -26,7 +27,7 @@ from ..images.validation import (
     check_choice,
     is_colour,
 )
-from ._common import prepare, takes_images
+from ._common import check_order, prepare, takes_images
 
 __all__ = [
     "CONVENTIONS",
@@ -52,6 +53,9 @@ PAPER_METRICS = ("FMI_dct", "FMI_w", "SSIM_a", "N_abf")
 #: Metrics that VIFB computes of one wide image, the channels side by side; of all
 #: others it takes the mean of the channels.
 SIDE_BY_SIDE = ("SF",)
+
+#: How many values of a convention the representation of MetricValues has.
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,8 @@ class MetricValues(Mapping[str, float]):
         self.computed_on = computed_on
 
     def __getitem__(self, name: str) -> float:
+        if name not in self._values:
+            raise KeyError(f"no value of {name!r}{hint(name, self)}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -254,11 +260,27 @@ class MetricValues(Mapping[str, float]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        entries = ", ".join(
-            f"{name}={value:.5g} ({self.conventions[name]})"
-            for name, value in self.items()
+        parts = []
+        for convention in dict.fromkeys(self.conventions.values()):
+            names = [n for n, used in self.conventions.items() if used == convention]
+            values = ", ".join(f"{name}={self[name]:.4g}" for name in names[:SHOWN])
+            more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            parts.append(f"{values}{more} ({convention})")
+        return f"MetricValues({'; '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        from ..display import table
+
+        arrows = {"higher": "↑", "lower": "↓"}
+        rows = []
+        for name, value in self.items():
+            metric, used = METRICS[name], self.conventions[name]
+            title = f"{name} {arrows[metric.direction]}"
+            rows.append((title, f"{value:.5g}", metric.title, used))
+        header = ("Metric", "Value", "What it measures", "Convention")
+        return table(
+            header, rows, f"computed on {self.computed_on}; ↑ higher is better"
         )
-        return f"MetricValues({entries})"
 
 
 def check_names(names: Sequence[str] | str) -> list[str]:
@@ -297,10 +319,10 @@ def evaluate(
 
     Parameters
     ----------
-    fused : array_like, shape (H, W) or (H, W, 3)
+    fused : array_like, shape (H, W) or (H, W, 3), or FusionResult
         The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W) or (H, W, 3)
-        K >= 2 source images, in [0, 1].
+    sources : sequence of array_like, shape (H, W) or (H, W, 3), or Pair
+        K >= 2 source images, in [0, 1], or what :func:`fusionlib.fusion.fuse` takes.
     metrics : sequence of str, optional
         Names from :data:`~fusionlib.metrics.registry.METRICS`; by default all that
         have the convention and that the size of the image admits.
@@ -328,6 +350,8 @@ def evaluate(
     >>> round(values["PSNR"], 4)
     3.0103
     """
+    check_order(fused, sources)
+    fused, sources = getattr(fused, "image", fused), open_sources([sources])
     names = None if metrics is None else check_names(metrics)
     if convention is not None:
         check_choice(convention, "convention", tuple(CONVENTIONS))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError, shown
+from ..images.validation import check_choice
 
 __all__ = [
     "CONVOLUTIONS",
@@ -95,12 +96,7 @@ PAPER_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 def layer(name: str) -> Convolution:
     """Return the convolution whose ReLU has this name."""
-    for convolution in CONVOLUTIONS:
-        if convolution.relu == name:
-            return convolution
-    raise InputError(
-        f"layers: {shown(name)} is unknown, expected one of {', '.join(LAYERS)}"
-    )
+    return CONVOLUTIONS[LAYERS.index(check_choice(name, "layers", LAYERS))]
 
 
 def check_layers(layers: Any) -> tuple[str, ...]:

