@@ -128,7 +128,7 @@ def test_the_home_page_is_light():
 def test_the_home_page_says_which_weights_and_data_made_it():
     words = read(HTML / "book" / "home.html").words
     assert "Weights" in words
-    assert "Night street" in words
+    assert "House front" in words
 
 
 def test_pages_name_the_kind_of_the_weights(path):
