@@ -203,42 +203,43 @@ def cut_icons(app: Any, error: Exception | None) -> None:
         old.unlink()
 
 
+#: Rules of the icons' style sheet, each for the names of one icon.
+ICON = re.compile(r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"\\([0-9a-f]+)"\}')
+
+
 def _with_small_font(style: str, used: set[str], static: Path) -> str:
-    """Return the theme's style sheet with one font of few icons, and write that."""
+    """Return the theme's style sheet with fonts of few icons, and write these."""
     fonts = static / "vendor" / "fontawesome" / "webfonts"
-    source = fonts / "fa-solid-900.ttf"
-    if not source.is_file():  # done by an earlier build
+    if not (fonts / "fa-solid-900.ttf").is_file():  # done by an earlier build
         return style
+
+    def shown(names: str) -> bool:
+        return bool(used & set(re.findall(r"fa-[a-z0-9-]+", names)))
+
+    codes = {int(code, 16) for names, code in ICON.findall(style) if shown(names)}
+    style = ICON.sub(lambda rule: rule[0] if shown(rule[1]) else "", style)
+    for name in ("fa-solid-900", "fa-brands-400"):
+        _cut_font(fonts / f"{name}.ttf", codes, fonts / f"{name}.woff")
+        style = re.sub(
+            rf"src:url\([^)]*{name}\.woff2[^}}]*(?=\}})",
+            f'src:url(../vendor/fontawesome/webfonts/{name}.woff) format("woff")',
+            style,
+        )
+    for path in [*fonts.glob("*.ttf"), *fonts.glob("*.woff2")]:
+        path.unlink()
+    return re.sub(r"@font-face\{[^}]*fa-regular[^}]*\}", "", style)
+
+
+def _cut_font(source: Path, codes: set[int], target: Path) -> None:
+    """Write a font with those of the characters that it has."""
     from fontTools import subset
 
-    codes = {}
-    for names, code in re.findall(
-        r'((?:\.fa-[a-z0-9-]+:{1,2}before,?)+)\{content:"\\([0-9a-f]+)"\}', style
-    ):
-        for icon in re.findall(r"fa-[a-z0-9-]+", names):
-            codes[icon] = int(code, 16)
     options = subset.Options(flavor="woff", layout_features=[], notdef_outline=False)
     font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
-    cutter.populate(unicodes={codes[icon] for icon in used if icon in codes})
+    cutter.populate(unicodes=codes)
     cutter.subset(font)
-    subset.save_font(font, str(fonts / "icons.woff"), options)
-    for path in [*fonts.glob("fa-*.ttf"), *fonts.glob("fa-*.woff2")]:
-        path.unlink()
-    # Rules of icons that no page has, and faces whose files are gone.
-    style = re.sub(
-        r'(?:\.fa-[a-z0-9-]+:{1,2}before,?)+\{content:"\\[0-9a-f]+"\}',
-        lambda rule: (
-            rule[0] if used & set(re.findall(r"fa-[a-z0-9-]+", rule[0])) else ""
-        ),
-        style,
-    )
-    style = re.sub(r"@font-face\{[^}]*fa-(?:regular|brands)[^}]*\}", "", style)
-    return re.sub(
-        r"(src:)url\([^)]*fa-solid-900[^}]*(?=\})",
-        r'\1url(../vendor/fontawesome/webfonts/icons.woff) format("woff")',
-        style,
-    )
+    subset.save_font(font, str(target), options)
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -14,7 +14,8 @@ READ = [p for p in PAGES if "_modules" not in p.parts]
 
 def title(path):
     """The heading of a page, without its link."""
-    heading = re.search(r"<h1>(.*?)<a class=", path.read_text("utf-8"), re.DOTALL)
+    text = path.read_text("utf-8")
+    heading = re.search(r'<h1>([^\n]*?)<a class="headerlink"', text)
     return re.sub(r"<[^>]+>", "", heading[1]).strip()
 
 
