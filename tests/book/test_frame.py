@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from ..support.built_book import HTML, PAGES
-from .test_pages import is_external, local, read
+from ..support.page_files import is_external, local, read
 
 CHAPTERS = sorted((HTML / "notebooks").glob("[0-9]*.html"))
 READ = [p for p in PAGES if "_modules" not in p.parts]
