@@ -8,9 +8,11 @@ only drawn there.
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +53,12 @@ __all__ = [
 #: Colour maps for amounts, and for values on both sides of a middle (high: orange).
 SEQUENTIAL = ListedColormap(colours.SEQUENTIAL / 255, "sequential")
 DIVERGING = ListedColormap(colours.DIVERGING / 255, "diverging")
+
+#: Dots an inch of images in figures, two for each of a page.
+SHARP_DPI = 220
+
+#: Characters above which a chart of very many points is rather a PNG.
+LARGEST_SVG = 400_000
 
 #: Largest change of a colour channel, of 255, that a palette may cause.
 _INVISIBLE = 12
@@ -118,10 +126,42 @@ class BookAxes(Axes):
     "supxlabel", "supylabel", "text",
 )  # fmt: skip
 class BookFigure(Figure):
-    """A figure that a notebook shows once, as a PNG that is as small as it can be."""
+    """A figure that a notebook shows once: a chart as SVG, images as a small PNG.
+
+    Attributes
+    ----------
+    vector : bool or None
+        Whether it is shown as SVG; None, the default: if it has no images in it.
+    """
+
+    vector: bool | None = None
+
+    def svg(self) -> str:
+        """Return the figure as SVG, and close it; images in it become JPEG.
+
+        Letters of a figure with images are text; those of a chart are outlines, since
+        its layout depends on their widths.
+        """
+        text = "none" if self._has_images() else "path"
+        style = {"svg.hashsalt": "book", "svg.fonttype": text}
+        buffer = io.StringIO()
+        with plt.rc_context(style):
+            self.savefig(
+                buffer,
+                format="svg",
+                dpi=SHARP_DPI,
+                bbox_inches="tight",
+                pad_inches=0.04,
+                metadata={"Date": None},
+            )
+        plt.close(self)
+        return re.sub(r"data:image/png;base64,([^\"]+)", _as_jpeg, buffer.getvalue())
+
+    def _has_images(self) -> bool:
+        return any(axes.get_images() for axes in self.axes)
 
     def png(self) -> bytes:
-        """Return the figure as the bytes of a PNG file.
+        """Return the figure as the bytes of a PNG file, two dots for each of a page.
 
         Figures in grey get a palette of 256 colours, a third of the size. Where
         that would change a colour visibly, as it does in most colour bars, channels
@@ -134,35 +174,39 @@ class BookFigure(Figure):
         change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
         small = io.BytesIO()
         if np.abs(change).max() <= _INVISIBLE:
-            palette.save(small, "png", optimize=True)
+            palette.save(small, "png", optimize=True, dpi=(SHARP_DPI, SHARP_DPI))
         else:
             levels = [round(round(v * 63 / 255) * 255 / 63) for v in range(256)]
-            exact.point(levels * 3).save(small, "png", optimize=True)
-        return small.getvalue()
-
-    def jpeg(self, quality: int = 88) -> bytes:
-        """Return the figure as the bytes of a JPEG file.
-
-        Half the size or less for a figure made of photographs; for the home page,
-        which must be light.
-        """
-        small = io.BytesIO()
-        self._drawn().save(small, "jpeg", quality=quality, optimize=True)
-        plt.close(self)
+            rounded = exact.point(levels * 3)
+            rounded.save(small, "png", optimize=True, dpi=(SHARP_DPI, SHARP_DPI))
         return small.getvalue()
 
     def _drawn(self) -> Any:
         from PIL import Image
 
         buffer = io.BytesIO()
-        self.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        self.savefig(buffer, dpi=SHARP_DPI, bbox_inches="tight", pad_inches=0.04)
         return Image.open(buffer).convert("RGB")
 
     def _ipython_display_(self) -> None:
-        from IPython.display import Image, display
+        from IPython.display import SVG, Image, display
 
-        display(Image(self.png(), format="png"))
+        vector = not self._has_images() if self.vector is None else self.vector
+        if vector and len(drawn := self.svg()) < LARGEST_SVG:
+            display(SVG(drawn))
+        else:
+            display(Image(self.png(), format="png", retina=True))
         plt.close(self)
+
+
+def _as_jpeg(address: re.Match[str]) -> str:
+    """Return a picture in the SVG of matplotlib as a JPEG, a tenth of the size."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(address[1])))
+    picture.convert("RGB").save(small, "jpeg", quality=88, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"
 
 
 def figure(

@@ -5,6 +5,7 @@ Like :mod:`fusionbook.figures`, this imports matplotlib and nothing imports it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -84,18 +85,22 @@ class _Grid:
     columns = tuple(0.004 + i * (1 - 0.125 - 0.008) / 6 for i in range(7))
     rows = (0.829, 0.625, 0.42, 0.215, 0.01)
 
-    def __init__(self, drawing: BookFigure) -> None:
-        self.drawing = drawing
+    def __init__(self, drawing: BookFigure, links: Mapping[str, str]) -> None:
+        self.drawing, self.links = drawing, links
 
     def put(
         self, column: int, row: float, image: Any, title: str, **options: Any
     ) -> tuple[float, float, float]:
-        """Draw a panel; return its left and right edge and its middle height."""
+        """Draw a panel; return its left and right edge and its middle height.
+
+        The first word of the title says which link it carries.
+        """
         below, above = self.rows[int(row)], self.rows[min(int(row) + 1, 4)]
         level = below + (row % 1) * (above - below)
         left = self.columns[column]
         place = (left, level, self.width, self.height)
-        _panel(self.drawing, place, image, title, **options)
+        axes = _panel(self.drawing, place, image, title, **options)
+        axes.title.set_url(self.links.get(title.split(" $")[0]))
         return left - 0.004, left + self.width + 0.004, level + self.height / 2
 
 
@@ -109,7 +114,9 @@ def _check_counts(result: FusionResult, layers: int | None = None) -> None:
         )
 
 
-def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
+def pipeline(
+    result: FusionResult, *, width: float = 7.6, links: Mapping[str, str] | None = None
+) -> BookFigure:
     """Return the method as a figure, from sources to fused image.
 
     Parameters
@@ -118,6 +125,10 @@ def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
         A result of two sources and at most four layers.
     width : float, optional
         Width of the figure in inches.
+    links : mapping of str to str, optional
+        Addresses that titles lead to, by what they name: ``source``, ``detail``,
+        ``base``, ``fused base``, ``activity``, ``weight``, ``candidate``, ``fused
+        detail``, ``fused image``. They work where the SVG stands in a page itself.
 
     Returns
     -------
@@ -137,7 +148,8 @@ def pipeline(result: FusionResult, *, width: float = 7.6) -> BookFigure:
     drawing, axes = figure(size=size)
     drawing.set_layout_engine("none")
     axes.remove()
-    grid = _Grid(drawing)
+    drawing.vector = True
+    grid = _Grid(drawing, links or {})
     grey = {"cmap": "gray", "vmin": 0, "vmax": 1}
     detail = _detail_limits(result.I_d)
     source, content = [], []
@@ -210,11 +222,20 @@ def _connect(
     """Draw the lines from the sources to both parts, and along the base parts."""
     for start, end in zip(source, content, strict=True):
         _line(drawing, (start[1], start[2]), (end[0], end[2]))
-    bus = bases[0][0] - 0.01
-    top = bases[0][2]
-    _line(drawing, (bus, source[-1][2]), (bus, top), (bases[0][0], top))
-    _line(drawing, (bases[0][1], top), (bases[1][0], top), arrow=False)
-    _line(drawing, (bases[1][1], top), (fused_base[0], top))
+    # One line under both base parts, and one above them: neither leads to the other.
+    half = _Grid.height / 2
+    bus, top = bases[0][0] - 0.01, bases[0][2]
+    below, above = top - half - 0.012, top + half + 0.028
+    middles = [(left + right) / 2 for left, right, _ in bases]
+    _line(
+        drawing, (bus, source[-1][2]), (bus, below), (middles[-1], below), arrow=False
+    )
+    end = fused_base[0] - 0.02
+    for middle in middles:
+        _line(drawing, (middle, below), (middle, top - half))
+        _line(drawing, (middle, top + half + 0.022), (middle, above), arrow=False)
+    _line(drawing, (middles[0], above), (end, above), (end, top), arrow=False)
+    _line(drawing, (end, top), (fused_base[0], top))
 
 
 def before_and_after(result: FusionResult, *, width: float = 7.6) -> BookFigure:

@@ -33,6 +33,8 @@ def test_pages_open_without_a_complaint(name, visit, addresses):
         assert page.locator("mjx-merror").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT_OFF) == []
+        assert page.evaluate(CUT_BLOCKS) == []
+        assert page.locator("article mjx-container[tabindex]").count() == 0
         theme = page.evaluate("document.documentElement.dataset.theme")
         assert theme == ("dark" if dark else "light")
         assert seen.problems == []
@@ -44,6 +46,67 @@ CUT_OFF = """() => [...document.querySelectorAll('div.math')].filter((e) => {
     return [...e.querySelectorAll('mjx-container, mjx-mtable')].some(
         (part) => part.getBoundingClientRect().left < left);
 }).map((e) => e.textContent)"""
+
+
+#: Code, printed text and pictures that do not fit into their place.
+CUT_BLOCKS = """() => [...document.querySelectorAll(
+    'article pre, article figure img, article .cell_output img')].filter((e) => {
+    if (!e.offsetParent) return false;
+    const place = e.closest('section').getBoundingClientRect();
+    return e.scrollWidth > e.clientWidth + 1
+        || e.getBoundingClientRect().right > place.right + 1;
+}).map((e) => e.outerHTML.slice(0, 200))"""
+
+
+def test_one_switch_opens_all_code_and_later_pages_remember(visit, addresses):
+    page = visit(f"{addresses['http']}/notebooks/03_activity_maps.html").page
+    shut = "document.querySelectorAll('article details.above-input:not([open])').length"
+    assert page.evaluate(shut) > 3
+    page.keyboard.press("Tab")
+    button = page.get_by_role("button", name="Show all code")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(shut) == 0
+    assert button.get_attribute("aria-pressed") == "true"
+    page.goto(f"{addresses['http']}/notebooks/04_weight_maps.html")
+    assert page.evaluate(shut) == 0
+    page.get_by_role("button", name="Show all code").click()
+    assert page.evaluate(shut) > 0
+
+
+def test_a_tap_on_the_title_of_a_solution_opens_it(visit, addresses):
+    name = "notebooks/03_activity_maps.html"
+    page = visit(f"{addresses['file']}/{name}", width=390).page
+    solution = page.locator("div.solution.dropdown").first
+    inside = solution.locator("section").first
+    assert not inside.is_visible()
+    solution.locator(".admonition-title").click(position={"x": 40, "y": 10})
+    page.wait_for_timeout(300)
+    assert inside.is_visible()
+
+
+def test_the_line_of_the_wipe_follows_pointer_keys_and_choices(visit, addresses):
+    page = visit(f"{addresses['file']}/book/home.html").page
+    wipe = page.locator(".fl-wipe")
+    drawn = "e => JSON.parse(e.dataset.drawn)"
+    assert wipe.evaluate(drawn) == {"wipe": 50, "left": "mean", "right": "paper"}
+    wipe.locator("[data-control=right]").select_option("recommended")
+    picture = wipe.locator("[data-side=right]")
+    assert picture.get_attribute("alt") == "recommended"
+    frame = wipe.locator(".fl-frame")
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + box["height"] / 2)
+    assert wipe.evaluate(drawn)["wipe"] == pytest.approx(20, abs=1)
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert wipe.evaluate(drawn)["wipe"] == pytest.approx(80, abs=1)
+    wipe.locator("input").press("ArrowLeft")
+    assert wipe.evaluate(drawn)["wipe"] == pytest.approx(79, abs=1)
+    cut = wipe.locator("[data-side=left]").evaluate("e => e.style.clipPath")
+    assert cut == f"inset(0px {100 - wipe.evaluate(drawn)['wipe']}% 0px 0px)"
 
 
 def test_figures_keep_their_colours_in_the_dark_and_can_be_seen_alone(visit, addresses):
@@ -136,3 +199,11 @@ def test_search_finds_a_word(visit, addresses):
     page = visit(f"{addresses['http']}/search.html?q=decomposition").page
     page.wait_for_selector("#search-results li a")
     assert page.locator("#search-results li").count() >= 1
+
+
+def test_search_from_a_folder_shows_excerpts(visit, addresses):
+    seen = visit(f"{addresses['file']}/search.html?q=receptive")
+    seen.page.wait_for_selector("#search-results li p.context")
+    words = seen.page.locator("#search-results li p.context").first.inner_text()
+    assert "receptive" in words.lower()
+    assert seen.problems == []

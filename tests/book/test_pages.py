@@ -1,8 +1,6 @@
 """The built book as files: nothing external, nothing heavy, nothing without words."""
 
-import functools
 import re
-from html.parser import HTMLParser
 from urllib.parse import unquote, urlparse
 
 import pytest
@@ -10,60 +8,14 @@ import pytest
 from fusionlib.vgg.weights import KINDS
 
 from ..support.built_book import HTML, PAGES, ROOT
+from ..support.page_files import is_external, local, read
 
 MEGABYTE = 1_000_000
-
-
-@functools.cache
-def read(path):
-    """Return a page, parsed once."""
-    return Page(path)
-
-
-class Page(HTMLParser):
-    """What a page loads, links to and shows."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.loads, self.links, self.images, self.ids = [], [], [], []
-        self.words = ""
-        self._silent = 0
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        if "id" in found:
-            self.ids.append(found["id"])
-        if tag in ("script", "img", "iframe", "source", "video") and found.get("src"):
-            self.loads.append(found["src"])
-        if tag == "link" and found.get("rel") in ("stylesheet", "preload", "icon"):
-            self.loads.append(found.get("href", ""))
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"])
-        if tag == "img":
-            self.images.append(found)
-        self._silent += tag in ("script", "style")
-
-    def handle_endtag(self, tag):
-        self._silent -= tag in ("script", "style")
-
-    def handle_data(self, data):
-        if not self._silent:
-            self.words += data
-
-
-def is_external(address):
-    return urlparse(address).scheme in ("http", "https") or address.startswith("//")
 
 
 @pytest.fixture(params=PAGES, ids=lambda p: str(p.relative_to(HTML)))
 def path(request):
     return request.param
-
-
-def local(path, address):
-    clean = unquote(urlparse(address).path)
-    return path if not clean else (path.parent / clean).resolve()
 
 
 def test_pages_load_nothing_from_elsewhere(path):
@@ -128,7 +80,7 @@ def test_the_home_page_is_light():
 def test_the_home_page_says_which_weights_and_data_made_it():
     words = read(HTML / "book" / "home.html").words
     assert "Weights" in words
-    assert "Night street" in words
+    assert "House front" in words
 
 
 def test_pages_name_the_kind_of_the_weights(path):

@@ -1,6 +1,7 @@
 """Figures: what they draw, what they accept, and that settings stay as they were."""
 
 import io
+import re
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -200,11 +201,39 @@ def test_small_files_show_what_was_drawn():
         drawing, axes = figure(size=(2, 2))
         axes.imshow(image, cmap="gray", vmin=0, vmax=1)
         buffer = io.BytesIO()
-        drawing.savefig(buffer, bbox_inches="tight", pad_inches=0.04)
+        drawing.savefig(buffer, dpi=220, bbox_inches="tight", pad_inches=0.04)
         exact = np.asarray(Image.open(buffer).convert("RGB")).astype(int)
         small = Image.open(io.BytesIO(drawing.png()))
         assert small.mode == mode
         assert np.abs(np.asarray(small.convert("RGB")) - exact).max() <= 12
-        jpeg = Image.open(io.BytesIO(drawing.jpeg()))
-        assert jpeg.format == "JPEG"
-        assert jpeg.size == small.size
+        assert small.info["dpi"] == pytest.approx((220, 220), abs=0.1)
+
+
+def shown_as(drawing, monkeypatch):
+    """The formats in which a notebook shows a figure."""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    drawing._ipython_display_()
+    (thing,) = shown
+    return type(thing).__name__
+
+
+def test_charts_are_shown_as_svg_and_images_as_png(images, monkeypatch):
+    drawing, axes = figure()
+    axes.plot([1, 2, 3])
+    assert drawing.svg() == drawing.svg()
+    assert shown_as(drawing, monkeypatch) == "SVG"
+    assert shown_as(show_images(images, list("abc")), monkeypatch) == "Image"
+    drawing, axes = figure()
+    axes.plot(*np.random.RandomState(4).rand(2, 60_000), ".")
+    assert shown_as(drawing, monkeypatch) == "Image"  # too many points
+
+
+def test_the_titles_of_the_pipeline_are_text_and_links(images, seeded):
+    result = fuse(images[:2], weights=seeded)
+    drawing = pipeline(result, links={"activity": "three.html", "base": "one.html"})
+    drawn = drawing.svg()
+    assert drawn.count('xlink:href="three.html"') == 4
+    assert drawn.count('xlink:href="one.html"') == 2  # not the fused base
+    letters = re.sub(r"<[^>]+>|\s", "", drawn)  # each is placed on its own
+    assert "fusedimage" in letters
