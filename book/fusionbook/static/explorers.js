@@ -51,6 +51,8 @@
       }
       this.turn = 0;
       this.waiting = false;
+      /* Pixel under the mouse, which is read while it is there. */
+      this.under = null;
     }
 
     inputs(name) {
@@ -64,7 +66,7 @@
         if (kind === "switches") state[name] = inputs.filter((i) => i.checked).map((i) => i.value);
         else state[name] = kind === "slider" ? values[Number(inputs[0].value)] : inputs[0].value;
       }
-      return state;
+      return { ...state, ...this.under };
     }
 
     control(name) {
@@ -77,9 +79,13 @@
       return this.control(name).values.indexOf(value);
     }
 
-    slide(name, fraction) {
-      W.slide(this.inputs(name)[0], fraction);
-      this.changed();
+    /* Value of a slider at a place between 0 and 1. */
+    at(name, fraction) {
+      return this.control(name).values[W.step(this.inputs(name)[0], fraction)];
+    }
+
+    set(name, value) {
+      this.inputs(name)[0].value = this.control(name).values.indexOf(value);
     }
 
     paint(name, pixels) {
@@ -111,17 +117,30 @@
 
     /* A line over a picture, which a slider moves as well. */
     handle(name, control) {
-      return W.handle(this.canvases[name], (x) => this.slide(control, x));
+      return W.handle(this.canvases[name], (x) => {
+        this.set(control, this.at(control, x));
+        this.changed();
+      });
     }
 
-    /* A ring over a picture, which the sliders of both positions move as well. */
+    /* A ring over a picture, which the sliders of both positions move as well. A mouse
+     * over the picture previews the pixel under it. */
     cursor(name) {
       const [x, y] = ["x", "y"].map((axis) => this.data.controls.find((c) => c.follows === axis).name);
-      const place = W.cursor(this.canvases[name], (left, top) => {
-        this.slide(x, left);
-        this.slide(y, top);
+      const pixel = (left, top) => ({ [x]: this.at(x, left), [y]: this.at(y, top) });
+      const place = W.cursor(this.canvases[name], (...at) => {
+        this.under = null;
+        for (const [axis, value] of Object.entries(pixel(...at))) this.set(axis, value);
+        this.changed();
+      }, (...at) => {
+        const before = this.under;
+        this.under = at.length ? pixel(...at) : null;
+        if (before || this.under) this.changed();
       });
-      return (state) => place(state[x], state[y]);
+      return () => {
+        const [left, top] = [x, y].map((axis) => Number(this.inputs(axis)[0].value));
+        place({ x: left, y: top }, this.under && { x: this.under[x], y: this.under[y] });
+      };
     }
 
     changed() {
@@ -230,7 +249,7 @@
       ex.paint("picture", A.wipe(p[state.left], p[state.right], ex.height, ex.width, state.wipe));
       const named = (name) => ex.control(name).texts[ex.place(name)];
       line(state.wipe, named("left"), named("right"));
-      ring(state);
+      ring();
 
       const at = state.y * ex.width + state.x, first = winner ? winner[at] : -1, marked = [];
       ex.table(rows.map(([name, plane, form, k], row) => {
