@@ -122,5 +122,5 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
     };
   }
 
-  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, step, table };
+  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, step, table, where };
 })();
