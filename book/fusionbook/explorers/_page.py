@@ -16,7 +16,8 @@ def render(explorer: Explorer) -> str:
         "shape": explorer.shape,
         "controls": [describe(control) for control in explorer.controls],
         **explorer.page(),
-        "question": explorer.question and {
+        "question": explorer.question
+        and {
             "accept": explorer.question.accept,
             "hint": explorer.question.hint,
         },

@@ -48,8 +48,8 @@ class ActivityExplorer(ShownExplorer):
     kind = "activity"
     title = "Activity, radius and misregistration"
     how = (
-        "Shift the infrared image and watch edges come apart; then see which layers and "
-        "radii hardly notice."
+        "Shift the infrared image and watch edges come apart; then see which layers "
+        "and radii hardly notice."
     )
     head = ("Weights × 1000", "Spread", "Change")
     pictures = (
@@ -89,9 +89,9 @@ class ActivityExplorer(ShownExplorer):
         changes = {name: self.change(name, **ASKED)[1] for name in PAPER_LAYERS}
         calm = min(changes, key=lambda name: changes[name])
         return Question(
-            f"The infrared image is {ASKED['shift']} pixels out of place. Which layer's "
-            f"weights change least at r = {ASKED['radius']}? Set that shift, that "
-            "radius and that layer.",
+            f"The infrared image is {ASKED['shift']} pixels out of place. Which "
+            f"layer's weights change least at r = {ASKED['radius']}? Set that shift, "
+            "that radius and that layer.",
             ({"layer": calm, **ASKED},),
             "The last column of the table tells.",
         )
@@ -146,7 +146,7 @@ class ActivityExplorer(ShownExplorer):
         return arithmetic.mean(arithmetic.shifted(infrared, shift), visible)
 
     def change(self, name: str, radius: int, shift: int) -> tuple[float, float]:
-        """Return spread of the weights of a layer and their change by a shift, x 1000."""
+        """Return spread of a layer's weights and their change by a shift, x 1000."""
         fixed = self.weight(name, radius, 0)
         moved = self.weight(name, radius, shift)
         spread, change = float(fixed.std()), float(np.abs(moved - fixed).mean())

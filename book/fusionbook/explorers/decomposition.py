@@ -93,8 +93,8 @@ class DecompositionExplorer(ShownExplorer):
         )
         period = half_gain_period(lam)
         passes = (
-            f"stripes with a period above {period:.1f} pixels keep more than half of their "
-            "contrast in the base part"
+            f"stripes with a period above {period:.1f} pixels keep more than half of "
+            "their contrast in the base part"
             if period
             else "even the finest stripes keep more than half of their contrast in the "
             "base part"

@@ -23,11 +23,14 @@ from ._store import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
 
+Rows = tuple[tuple[str, str], ...]
+
 #: Largest height and width of one map in the sheet of all maps of a layer.
 TILE = 64, 80
 
 #: Sheets are about as wide as high on the screen.
 SHEET_RATIO = 1.6
+
 
 def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser:
     """Look through the channels of the four layers.
@@ -108,7 +111,8 @@ class FeatureBrowser(ShownExplorer):
             return None
         return Question(
             f"Most channels answer more to the visible image. Find one of {name} that "
-            "answers more to the infrared: show it for the infrared, most active first.",
+            "answers more to the infrared: show it for the infrared, most active "
+            "first.",
             accept,
             "Compare the mean value of one channel number for both sources.",
         )
@@ -174,7 +178,7 @@ class FeatureBrowser(ShownExplorer):
             "one."
         )
 
-    def facts(self, source: str, name: str, channel: int) -> tuple[tuple[str, str], ...]:
+    def facts(self, source: str, name: str, channel: int) -> Rows:
         """Return what is known of one map, away from the border."""
         plane = inner(self.maps(source, name)[channel])
         return (
@@ -183,7 +187,7 @@ class FeatureBrowser(ShownExplorer):
             ("Samples above 0", f"{100 * (plane > 0).mean():.0f} %"),
         )
 
-    def sizes(self, name: str) -> tuple[tuple[str, str], ...]:
+    def sizes(self, name: str) -> Rows:
         """Return what all maps of a layer have in common."""
         height, width = self.maps("visible", name).shape[1:]
         side = receptive_field(name)

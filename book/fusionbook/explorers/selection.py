@@ -16,7 +16,6 @@ from fusionlib.vgg.layers import layer
 from ..colours import LAYER_COLOURS, rgb
 from ..packing import pack
 from . import _arithmetic as arithmetic
-from ._arithmetic import Bytes
 from ._controls import Choice, Question, Slider, State, Switches
 from ._core import Picture, View, inner
 from ._shown import ShownExplorer
@@ -164,49 +163,52 @@ class SelectionExplorer(ShownExplorer):
 
         ``first`` is the index of the winner. ``explorers.js`` writes the same.
         """
-        r, on = self.result, tuple(layers)
+        r = self.result
         base, detail = (255 * planes[:, *at] for planes in (r.I_b, r.I_d))
-        F_b = 255 * r.F_b[at]
-        rows = [
-            (f"{name}: base, detail", f"{_levels(base[k])}, {_signed(detail[k])}",
-             "(1), (2)")
-            for k, name in enumerate(("Infrared", "Visible"))
-        ]  # fmt: skip
+        F_b, mean = 255 * r.F_b[at], 255 * self.mean[at]
         halves = f"({_levels(base[0])} + {_levels(base[1])}) / 2 = {_levels(F_b)}"
+        rows: list[tuple[str, ...]] = [
+            (f"{name}: base, detail", f"{_levels(b)}, {_signed(d)}", "(1), (2)")
+            for name, b, d in zip(("Infrared", "Visible"), base, detail, strict=True)
+        ]
         rows.append(("Fused base part", halves, "(3)"))
+        for name in self.layers:
+            off = "" if name in tuple(layers) else "off"
+            rows += self._layer_rows(name, at, detail, off)
         chosen = 0.0
-        for k, name in enumerate(self.layers):
-            stride = layer(name).stride
-            sample = at[0] // stride, at[1] // stride
-            a, b = r.C[name][:, *sample]
-            c, d = r.C_hat[name][:, *sample]
-            first_share, second_share = r.W[name][:, *sample]
-            candidate = 255 * self.candidates[(k, *at)]
-            off = "" if name in on else "off"
-            if self.full:
-                rows.append((
-                    f"{name} activity",
-                    f"{_digits(a)}, {_digits(b)}; in blocks {_digits(c)}, {_digits(d)}",
-                    off or "(5), (6)",
-                ))  # fmt: skip
-                sum_ = (
-                    f"{first_share:.4f} · {_inside(detail[0])} + "
-                    f"{second_share:.4f} · {_inside(detail[1])} = {_signed(candidate)}"
-                )
-                rows.append((f"{name} candidate", sum_, off or "(7) to (9)"))
-            else:
-                rows.append((f"{name} candidate", _signed(candidate), off or "(9)"))
-            if k == first:
-                chosen = float(candidate)
-        fused, mean = F_b + chosen, 255 * self.mean[at]
         if first is not None:
-            rows.append(("Selected", f"{_signed(chosen)}, {self.layers[first]}", "(10)"))
+            chosen = 255 * float(self.candidates[(first, *at)])
+            winner = self.layers[first]
+            rows.append(("Selected", f"{_signed(chosen)}, {winner}", "(10)"))
+        fused = F_b + chosen
         total = f"{_levels(F_b)} + {_inside(chosen)} = {_levels(fused)}"
         rows.append(("Fused image", total, "(11)"))
         rows.append(
             ("Mean of the sources", _levels(mean), f"F − mean {_signed(fused - mean)}")
         )
         return tuple(rows)
+
+    def _layer_rows(
+        self, name: str, at: tuple[int, int], detail: Any, off: str
+    ) -> list[tuple[str, ...]]:
+        """Return equations (5) to (9) of one layer; ``off`` if it is not in use."""
+        r, stride = self.result, layer(name).stride
+        sample = at[0] // stride, at[1] // stride
+        a, b = r.C[name][:, *sample]
+        c, d = r.C_hat[name][:, *sample]
+        u, v = r.W[name][:, *sample]
+        candidate = _signed(255 * r.F_d_i[name][at])
+        if not self.full:
+            return [(f"{name} candidate", candidate, off or "(9)")]
+        activity = f"{_digits(a)}, {_digits(b)}; in blocks {_digits(c)}, {_digits(d)}"
+        total = (
+            f"{u:.4f} · {_inside(detail[0])} + {v:.4f} · {_inside(detail[1])} "
+            f"= {candidate}"
+        )
+        return [
+            (f"{name} activity", activity, off or "(5), (6)"),
+            (f"{name} candidate", total, off or "(7) to (9)"),
+        ]
 
     def summary(self, rule: str, layers: Iterable[str]) -> str:
         """Return what is said of the whole image."""
