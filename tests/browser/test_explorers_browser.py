@@ -73,7 +73,7 @@ def put(page, kind, state):
                     if (input.type === 'checkbox')
                         input.checked = value.includes(input.value);
                     else {
-                        if (input.type === 'range') input.max = 1e6;
+                        if (name === 'channel') input.max = 1e6;
                         input.value = value;
                     }
                 }
@@ -211,8 +211,10 @@ def test_pixels_and_read_outs_equal_the_library(kind, visit, addresses):
         for name, expected in view.pictures.items():
             if expected.ndim == 2:
                 expected = np.repeat(expected[..., None], 3, axis=2)
-            differ = (pixels(seen.page, name) != expected).any(axis=2).mean()
-            assert differ <= (0.005 if kind == "selection" else 0), (state, name)
+            off = np.abs(pixels(seen.page, name).astype(int) - expected).max(axis=2)
+            few = 0.005 if kind == "selection" else 0
+            assert (off > 0).mean() <= 8 * few, (state, name)
+            assert (off > 1).mean() <= few, (state, name)
         found = shown(seen.page)
         assert found["summary"] == view.summary
         assert found["marked"] == list(view.marked)
@@ -263,7 +265,7 @@ def test_frames_are_those_of_the_library(kind, visit, addresses):
 def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
     page = visit(f"{addresses['file']}/selection.html").page
     wait_drawn(page)
-    area = page.locator("canvas").bounding_box()
+    area = page.locator(".fl-frame > canvas").bounding_box()
     height, width = explorer("selection").shape
     page.mouse.move(
         area["x"] + area["width"] * 20.5 / width,
@@ -293,11 +295,17 @@ def test_on_a_phone_a_tap_marks_and_scrolling_does_not(browser, addresses):
     start = page.evaluate("document.querySelector('.fl-explorer').dataset.drawn")
     canvas = page.locator(".fl-frame > canvas").first
     before = canvas.bounding_box()
-    session = context.new_cdp_session(page)
-    session.send("Input.synthesizeScrollGesture", {
-        "x": before["x"] + 80, "y": before["y"] + before["height"] / 2,
-        "yDistance": -120, "gestureSourceType": "touch", "speed": 1200,
-    })  # fmt: skip
+    x, y = before["x"] + 80, before["y"] + before["height"] / 2
+    finger = context.new_cdp_session(page)
+
+    def touch(kind, points):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", [{"x": x, "y": y}])
+    for step in range(1, 9):
+        touch("touchMove", [{"x": x, "y": y - 20 * step}])
+        page.wait_for_timeout(20)
+    touch("touchEnd", [])
     page.wait_for_timeout(200)
     area = canvas.bounding_box()
     assert area["y"] < before["y"] - 50
@@ -368,7 +376,7 @@ def test_a_map_is_chosen_from_the_sheet_of_all(visit, addresses):
 def test_the_dividing_line_can_be_dragged(visit, addresses):
     page = visit(f"{addresses['file']}/decomposition.html").page
     wait_drawn(page)
-    area = page.locator("canvas").bounding_box()
+    area = page.locator(".fl-frame > canvas").bounding_box()
     row = area["y"] + area["height"] * 0.7
     page.mouse.move(area["x"] + area["width"] / 2, row)
     page.mouse.down()
