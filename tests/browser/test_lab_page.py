@@ -302,14 +302,20 @@ def test_weights_of_base_parts_equal_the_library(ask, radius, monkeypatch):
     monkeypatch.setattr(fusion, "_source_activity", lambda *_: np.stack(
         [gaussian_filter(one, fusion.BASE_SIGMA, mode="nearest") for one in activity]
     ))  # fmt: skip
-    config = FusionConfig(base="activity", base_power=3, guided_radius=radius)
-    expected = fusion.weigh_bases(list(images), config, None)
-    found = ask(
-        "(a, b, i, j, r) => M.weighBases([a, b], [i, j].map((v) =>"
-        " Float64Array.from(v)), 61, 75, { power: 3, radius: r })",
-        *activity, *images, radius,
-    )  # fmt: skip
-    np.testing.assert_allclose(np.reshape(found, expected.shape), expected, atol=1e-10)
+    for rule, strength in (
+        ("activity", "[[a, b].map((v) => M.soften(v, 61, 75)), M.BASE_STRIDE]"),
+        ("contrast", "[[i, j].map(F.histogramContrast), 1]"),
+    ):
+        config = FusionConfig(base=rule, base_power=3, guided_radius=radius)
+        expected = fusion.weigh_bases(list(images), config, None)
+        found = ask(
+            f"(a, b, i, j, r) => M.weighBases(...{strength}, [i, j].map((v) =>"
+            " Float64Array.from(v)), 61, 75, { power: 3, radius: r })",
+            *activity, *images, radius,
+        )  # fmt: skip
+        np.testing.assert_allclose(
+            np.reshape(found, expected.shape), expected, atol=1e-10
+        )
 
 
 def test_rules_beyond_the_paper_equal_the_library(ask):

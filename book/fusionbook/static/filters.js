@@ -116,6 +116,16 @@ globalThis.__fusionlibFilters = globalThis.__fusionlibFilters || (function make(
     return meanA.map((v, i) => v * guide[i] + meanB[i]);
   }
 
+  /* How far each value is from all others of the image, on average over its histogram. */
+  function histogramContrast(plane) {
+    const levels = Uint8Array.from(plane, (v) => Math.min(Math.max(v * 255 + 0.5, 0), 255));
+    const counts = new Float64Array(256);
+    for (const level of levels) counts[level]++;
+    const contrast = counts.map((_, v) =>
+      counts.reduce((sum, n, j) => sum + (n / levels.length) * Math.abs(v - j), 0) / 255);
+    return Float64Array.from(levels, (level) => contrast[level]);
+  }
+
   /* A map of one sample for `stride` pixels, interpolated between its samples. */
   function grow(plane, h, w, stride, height, width) {
     const places = (length, count) => Array.from({ length }, (_, k) => {
@@ -176,5 +186,5 @@ globalThis.__fusionlibFilters = globalThis.__fusionlibFilters || (function make(
     return fused.plane;
   }
 
-  return { boxMean, gaussian, grow, guided, laplacian, make, pad, padded, product, smooth };
+  return { boxMean, gaussian, grow, guided, histogramContrast, laplacian, make, pad, padded, product, smooth };
 })();

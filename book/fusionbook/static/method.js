@@ -93,12 +93,15 @@ globalThis.__fusionlibMethod = globalThis.__fusionlibMethod || (function make() 
     return { detail, winner };
   }
 
-  /* Weights of the base parts by the activity of the sources themselves at relu3_1,
-   * above the floor: smoothed, compared by a power, grown, fitted to the edges. */
-  function weighBases(activity, sources, height, width, { power, radius }) {
-    const h = mapSize(height, BASE_STRIDE), w = mapSize(width, BASE_STRIDE);
-    const soft = activity.map((map) => F.smooth(map, h, w, BASE_WINDOW, "nearest"));
-    let maps = shares(...soft, power).map((map) => F.grow(map, h, w, BASE_STRIDE, height, width));
+  /* Activity of a source itself at relu3_1, above the floor, smoothed. */
+  const soften = (activity, height, width) =>
+    F.smooth(activity, mapSize(height, BASE_STRIDE), mapSize(width, BASE_STRIDE), BASE_WINDOW, "nearest");
+
+  /* Weights of the base parts by what speaks for each source, one sample for `stride`
+   * pixels: compared by a power, grown, fitted to the edges of the sources. */
+  function weighBases(strength, stride, sources, height, width, { power, radius }) {
+    const h = mapSize(height, stride), w = mapSize(width, stride);
+    let maps = shares(...strength, power).map((map) => F.grow(map, h, w, stride, height, width));
     if (radius) {
       const guide = average(...sources);
       maps = shares(...maps.map((map) =>
@@ -114,7 +117,7 @@ globalThis.__fusionlibMethod = globalThis.__fusionlibMethod || (function make() 
   const reconstruct = (base, detail, gain = 1) => base.map((v, i) => v + gain * detail[i]);
 
   return {
-    LAYERS, MEAN_GREY, STRIDES, aboveFloor, average, blend, blockAverage, candidate, make,
-    mapSize, reconstruct, select, shares, weighBases,
+    BASE_STRIDE, LAYERS, MEAN_GREY, STRIDES, aboveFloor, average, blend, blockAverage, candidate, make,
+    mapSize, reconstruct, select, shares, soften, weighBases,
   };
 })();

@@ -233,10 +233,14 @@ globalThis.__fusionlibPipeline = globalThis.__fusionlibPipeline || (function mak
       const how = JSON.stringify([base, basePower, guided, mirror]);
       if (bases && bases.how === how) return;
       const { planes, height, width } = pair;
-      const activity = () => known.get(keyOf({ what: "source", scale: 255, mirror }))
-        .map((maps) => M.aboveFloor(maps.relu3_1, floor.relu3_1));
+      /* What speaks for each source, and pixels per sample. */
+      const strengths = {
+        activity: () => [known.get(keyOf({ what: "source", scale: 255, mirror })).map((maps) =>
+          M.soften(M.aboveFloor(maps.relu3_1, floor.relu3_1), height, width)), M.BASE_STRIDE],
+        contrast: () => [planes.map(F.histogramContrast), 1],
+      };
       const weights = base === "average" ? null
-        : M.weighBases(activity(), planes, height, width, { power: basePower, radius: guided });
+        : M.weighBases(...strengths[base](), planes, height, width, { power: basePower, radius: guided });
       bases = { how, weights };
       parts.fused = weights ? M.blend(weights, parts.base) : M.average(...parts.base);
     }
