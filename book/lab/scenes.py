@@ -14,14 +14,24 @@ from typing import Any
 import fusionbook
 from fusionbook.colours import DIVERGING, LAYER_COLOURS, SEQUENTIAL, rgb
 from fusionbook.packing import as_text, encode
+from fusionlib.config import PRESETS, FusionConfig
 from fusionlib.data import load_pair, scenes
 from fusionlib.images.io import to_uint8
-from fusionlib.vgg.layers import PAPER_LAYERS
+from fusionlib.vgg.layers import PAPER_LAYERS, receptive_field
 
 __all__ = ["write_lab_files"]
 
 #: Scripts and styles of explorers and lab page.
 STATIC = Path(fusionbook.__file__).parent / "static"
+
+
+#: What the reader sees for each preset.
+PRESET_WORDS = {
+    "paper": "As the paper says",
+    "released": "As the authors released",
+    "recommended": "Recommended here",
+    "custom": "Own settings",
+}
 
 
 def write_lab_files(folder: Path) -> None:
@@ -44,6 +54,9 @@ def write_lab_files(folder: Path) -> None:
         "diverging": DIVERGING.ravel().tolist(),
         "colours": [rgb(colour) for colour in LAYER_COLOURS],
         "layers": PAPER_LAYERS,
+        "fields": [receptive_field(name) for name in PAPER_LAYERS],
+        "presets": {name: FusionConfig.preset(name).as_dict() for name in PRESETS},
+        "words": PRESET_WORDS,
         "scenes": {name: scene["title"] for name, scene in scenes().items()},
     }
     _assign(folder / "lab-data.js", "__fusionlibLabData", tables)

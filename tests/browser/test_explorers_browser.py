@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import random
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from ..support.explorers_small import (
     MAKERS,
     explorer,
     html,
-    small_pair,
 )
 from ..support.pages import contrast, move, wait_drawn
 
@@ -28,7 +28,7 @@ PAGE = (
 #: Where a control makes a visible difference: the end of a blend of 0 % does not,
 #: nor how the maps of the first layer grow.
 NEEDS = {
-    "end": {"blend": 50},
+    "change": {"strength": 3},
     "order": {"channel": 5},
     "method": {"layer": "relu3_1"},
     "wipe": {"right": "winner"},
@@ -72,7 +72,10 @@ def put(page, kind, state):
                 for (const input of inputs) {
                     if (input.type === 'checkbox')
                         input.checked = value.includes(input.value);
-                    else input.value = value;
+                    else {
+                        if (name === 'channel') input.max = 1e6;
+                        input.value = value;
+                    }
                 }
             }
             root.querySelector('[data-control]').dispatchEvent(
@@ -149,6 +152,10 @@ def some_states(kind, count=12):
                     state[control.name] = tuple(chosen)
                 else:
                     state[control.name] = pick(values)
+            for control in controls:  # relu1_1 has fewer channels than relu4_1
+                if getattr(control, "limits", None):
+                    last = control.stops(state)
+                    state[control.name] = min(state[control.name], last)
             states.append(state)
     return states
 
@@ -196,6 +203,7 @@ def operate(page, control, how):
 
 @pytest.mark.parametrize("kind", ARITHMETIC)
 def test_pixels_and_read_outs_equal_the_library(kind, visit, addresses):
+    """The page holds activities and bases rounded: a rare pixel is one level off."""
     seen = visit(f"{addresses['file']}/{kind}.html")
     for state in some_states(kind):
         put(seen.page, kind, state)
@@ -203,13 +211,30 @@ def test_pixels_and_read_outs_equal_the_library(kind, visit, addresses):
         for name, expected in view.pictures.items():
             if expected.ndim == 2:
                 expected = np.repeat(expected[..., None], 3, axis=2)
-            np.testing.assert_array_equal(pixels(seen.page, name), expected, str(state))
-        assert shown(seen.page) == {
-            "summary": view.summary,
-            "table": [list(row) for row in view.table],
-            "marked": list(view.marked),
-        }
+            off = np.abs(pixels(seen.page, name).astype(int) - expected).max(axis=2)
+            few = 0.005 if kind == "selection" else 0
+            assert (off > 0).mean() <= 8 * few, (state, name)
+            assert (off > 1).mean() <= few, (state, name)
+        found = shown(seen.page)
+        assert found["summary"] == view.summary
+        assert found["marked"] == list(view.marked)
+        assert_same_table(found["table"], view.table)
     assert seen.problems == []
+
+
+NUMBER = re.compile(r"[+−]?\d+\.\d+")
+
+
+def assert_same_table(found, expected):
+    """Assert that two tables hold the same words, and numbers that are close."""
+    for row, wanted in zip(found, expected, strict=True):
+        for cell, other in zip(row, wanted, strict=True):
+            assert NUMBER.sub("#", cell) == NUMBER.sub("#", other)
+            for one, two in zip(
+                NUMBER.findall(cell), NUMBER.findall(other), strict=True
+            ):
+                values = [float(text.replace("−", "-")) for text in (one, two)]
+                assert values[0] == pytest.approx(values[1], abs=0.0151), (row, wanted)
 
 
 @pytest.mark.parametrize("kind", [k for k in MAKERS if k not in ARITHMETIC])
@@ -240,7 +265,7 @@ def test_frames_are_those_of_the_library(kind, visit, addresses):
 def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
     page = visit(f"{addresses['file']}/selection.html").page
     wait_drawn(page)
-    area = page.locator("canvas").bounding_box()
+    area = page.locator(".fl-frame > canvas").bounding_box()
     height, width = explorer("selection").shape
     page.mouse.move(
         area["x"] + area["width"] * 20.5 / width,
@@ -248,29 +273,110 @@ def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
     )
     wait_drawn(page, {"x": 20, "y": 10})
     view = explorer("selection").view({"x": 20, "y": 10})
-    assert shown(page)["table"] == [list(row) for row in view.table]
+    assert_same_table(shown(page)["table"], view.table)
+    page.mouse.move(area["x"] - 5, area["y"])  # the marked pixel is back
+    start = explorer("selection").state()
+    wait_drawn(page, {"x": start["x"], "y": start["y"]})
+    page.mouse.click(
+        area["x"] + area["width"] * 30.5 / width,
+        area["y"] + area["height"] * 40.5 / height,
+    )
+    page.locator(".fl-table").hover()
+    wait_drawn(page, {"x": 30, "y": 40})
 
 
-def test_candidates_that_are_far_apart_are_read_out_right(visit, tmp_path):
-    """The page holds differences of 16 bits, and these do not fit."""
-    far = MAKERS["selection"](small_pair())
-    far.values = [np.full(far.shape, sign * 25000, np.int16) for sign in (1, -1, 1, -1)]
-    with BOOK:
-        page = PAGE.format(theme="", body=far.html)
-        (tmp_path / "far.html").write_text(page, "utf-8")
-        view = far.view({})
-    page = visit((tmp_path / "far.html").as_uri()).page
+def test_on_a_phone_a_tap_marks_and_scrolling_does_not(browser, addresses):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(f"{addresses['file']}/selection.html")
     wait_drawn(page)
-    table = shown(page)["table"]
-    assert table == [list(row) for row in view.table]
-    read = [row[1] for row in table if "candidate" in row[0]]
-    assert read == ["+250.00", "−250.00", "+250.00", "−250.00"]
+    start = page.evaluate("document.querySelector('.fl-explorer').dataset.drawn")
+    canvas = page.locator(".fl-frame > canvas").first
+    before = canvas.bounding_box()
+    x, y = before["x"] + 80, before["y"] + before["height"] / 2
+    finger = context.new_cdp_session(page)
+
+    def touch(kind, points):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", [{"x": x, "y": y}])
+    for step in range(1, 9):
+        touch("touchMove", [{"x": x, "y": y - 20 * step}])
+        page.wait_for_timeout(20)
+    touch("touchEnd", [])
+    page.wait_for_timeout(200)
+    area = canvas.bounding_box()
+    assert area["y"] < before["y"] - 50
+    now = page.evaluate("document.querySelector('.fl-explorer').dataset.drawn")
+    assert now == start
+    height, width = explorer("selection").shape
+    page.touchscreen.tap(
+        area["x"] + area["width"] * 10.5 / width,
+        area["y"] + area["height"] * 50.5 / height,
+    )
+    wait_drawn(page, {"x": 10, "y": 50})
+    controls = page.locator(".fl-controls")
+    page.locator(".fl-table tr").nth(4).scroll_into_view_if_needed()
+    assert controls.bounding_box()["y"] >= -1  # still in sight
+    context.close()
+
+
+def test_reset_link_and_question(visit, addresses):
+    page = visit(f"{addresses['file']}/decomposition.html").page
+    wait_drawn(page)
+    some = explorer("decomposition")
+    answer = some.question.accept[0]
+    put(page, "decomposition", {**some.state(), "lam": 1000})
+    page.click(".fl-check")
+    assert some.question.hint in page.inner_text(".fl-answer")
+    put(page, "decomposition", {**some.state(), **answer, "source": "infrared"})
+    page.click(".fl-check")
+    assert page.inner_text(".fl-answer") == "Right."
+    link = page.get_attribute(".fl-link", "href")
+    page.click(".fl-reset")
+    wait_drawn(page, some.state())
+    assert page.inner_text(".fl-answer") == ""
+    other = visit(f"{addresses['file']}/decomposition.html{link}").page
+    wait_drawn(other, {**answer, "source": "infrared"})
+
+
+def test_every_question_can_be_answered_and_is_not_answered_at_first():
+    for kind in MAKERS:
+        some = explorer(kind)
+        if some.question is None:  # these weights have no answer to it
+            assert kind == "features"
+            continue
+        assert some.question.accept
+        assert not some.question.answers(some.state()), kind
+        for answer in some.question.accept:
+            assert some.question.answers(some.state(answer))
+
+
+def test_a_map_is_chosen_from_the_sheet_of_all(visit, addresses):
+    page = visit(f"{addresses['file']}/features.html").page
+    wait_drawn(page)
+    browser = explorer("features")
+    put(page, "features", browser.state({"layer": "relu1_1", "order": "network"}))
+    _, columns, (high, wide) = browser.sheet_of("visible", "relu1_1")
+    page.locator('[data-picture="sheet"]').scroll_into_view_if_needed()
+    area = page.locator('[data-picture="sheet"]').bounding_box()
+    size = page.evaluate(
+        "(c => [c.width, c.height])(document.querySelector('[data-picture=sheet]'))"
+    )
+    x, y = (columns - 0.5) * wide / size[0], 1.5 * high / size[1]
+    page.mouse.click(area["x"] + x * area["width"], area["y"] + y * area["height"])
+    wait_drawn(page, {"channel": 2 * columns})
+    page.locator('[data-control="channel"]').focus()
+    page.keyboard.press("End")
+    wait_drawn(page, {"channel": 64})
 
 
 def test_the_dividing_line_can_be_dragged(visit, addresses):
     page = visit(f"{addresses['file']}/decomposition.html").page
     wait_drawn(page)
-    area = page.locator("canvas").bounding_box()
+    area = page.locator(".fl-frame > canvas").bounding_box()
     row = area["y"] + area["height"] * 0.7
     page.mouse.move(area["x"] + area["width"] / 2, row)
     page.mouse.down()

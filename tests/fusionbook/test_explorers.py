@@ -30,6 +30,7 @@ from fusionbook.packing import pack
 from fusionlib import InputError, fuse
 from fusionlib.data import Pair
 from fusionlib.fusion import select
+from fusionlib.images.colour import luminance
 from fusionlib.images.io import to_uint8
 from fusionlib.metrics import n_abf
 from fusionlib.vgg.weights import VGGWeights
@@ -90,7 +91,7 @@ def test_all_six_are_offered():
 
 def test_html_needs_nothing_from_outside(kind):
     page = Page(html(kind))
-    assert page.addresses == []
+    assert page.addresses == ["#"]  # the link to the state
     text = re.sub(r"data:image/webp;base64,[A-Za-z0-9+/=]+", "", html(kind))
     assert not re.search(r"https?:|url\(|@import|import\(|fetch\(|XMLHttp", text)
 
@@ -222,14 +223,25 @@ def test_selection_shows_what_fuse_gives(seeded):
     ends = {"left": "fused", "right": "fused"}
     view = explorer("selection").view(ends)
     assert_same_image(view.pictures["picture"], to_uint8(result.image))
-    at = (
-        view.table[-1],
-        (result.image.shape[0] * 5 // 8, result.image.shape[1] * 5 // 8),
-    )
-    assert at[0][1] == str(to_uint8(result.image)[at[1]])
-    candidate = 255 * result.F_d_i["relu3_1"][at[1]]
-    shown = float(view.table[6][1].replace("−", "-"))
-    assert shown == pytest.approx(candidate, abs=0.0051)
+    state = explorer("selection").state()
+    at = state["y"], state["x"]
+    rows = {row[0]: row for row in view.table}
+    F, candidates = 255 * result.F[at], 255 * np.stack(list(result.F_d_i.values()))
+    assert rows["Fused image"][1].endswith(f"= {F:.2f}")
+    gap = F - 255 * result.I.mean(axis=0)[at]
+    assert rows["Mean of the sources"][2] == (f"F − mean {gap:+.2f}".replace("-", "−"))
+    for k, (name, W) in enumerate(result.W.items()):
+        stride = 2**k
+        weights = W[:, at[0] // stride, at[1] // stride]
+        assert rows[f"{name} candidate"][1].startswith(f"{weights[0]:.4f} · ")
+        number = rows[f"{name} candidate"][1].split("= ")[1].replace("−", "-")
+        assert float(number) == pytest.approx(candidates[k][at], abs=0.0051)
+    # It starts where the winner leads by most, away from the border.
+    ordered = np.sort(candidates, axis=0)
+    lead = (ordered[-1] - ordered[-2])[7:-7, 9:-9]
+    assert (ordered[-1] - ordered[-2])[at] == lead.max()
+    departure = 255 * np.sqrt(np.mean((result.F - result.I.mean(axis=0)) ** 2))
+    assert f"by {departure:.2f} grey levels (root mean square)" in view.summary
 
 
 @pytest.mark.parametrize("rule", ["max", "absmax"])
@@ -248,10 +260,13 @@ def test_selection_over_some_layers_is_that_of_the_library(layers, rule, seeded)
     assert differ.sum() <= PIXELS_OF_AN_IMAGE
 
 
-def test_candidates_beyond_any_detail_content_are_no_number_of_16_bits():
-    assert selection._hundredths(np.array([-1.0, 1.0])).tolist() == [-25500, 25500]
-    with pytest.raises(AssertionError):
-        selection._hundredths(np.array([1.3]))
+def test_differences_from_the_mean_are_not_made_of_8_bit_steps(seeded):
+    result = fuse(small_pair().sources, weights=seeded)
+    gap = 255 * (result.F - result.I.mean(axis=0))
+    view = explorer("selection").view({"left": "difference", "right": "difference"})
+    expected = np.clip(np.floor(128.5 + selection.GAIN * gap), 0, 255)
+    assert_same_image(view.pictures["picture"], expected.astype(np.uint8))
+    assert len(np.unique(view.pictures["picture"])) > 3
 
 
 def test_without_layers_the_base_part_is_left(seeded):
@@ -273,7 +288,7 @@ def test_weights_over_the_full_range_are_nearly_white_where_weights_are_half():
 
 
 def test_metrics_are_those_of_the_library():
-    state = explorer("metrics").state({"artifact": 2, "noise": 3})
+    state = explorer("metrics").state({"change": "halos", "strength": 6})
     image = explorer("metrics").spoilt(state) / 255
     view = explorer("metrics").view(state)
     expected = n_abf(image, small_pair().sources)
@@ -281,35 +296,39 @@ def test_metrics_are_those_of_the_library():
         f"{expected:.5f}"
     )
     # With blend at the end only one source is left, which adds no edges.
-    alone = explorer("metrics").view({"blend": 100})
+    alone = explorer("metrics").view({"change": "visible", "strength": 7})
     np.testing.assert_array_equal(
         alone.pictures["image"], to_uint8(small_pair().visible)
     )
     assert dict((r[0], r[2]) for r in alone.table)["N_abf"] == "0.00000"
 
 
-def test_shift_moves_the_visible_only():
-    zero = explorer("activity").view({"map": "infrared", "shift": 0})
-    moved = explorer("activity").view({"map": "infrared", "shift": 4})
+def test_shift_moves_the_infrared_only():
+    zero = explorer("activity").view({"map": "visible", "shift": 0})
+    moved = explorer("activity").view({"map": "visible", "shift": 4})
     assert_same_image(moved.pictures["map"], zero.pictures["map"])
     assert (zero.pictures["sources"] != moved.pictures["sources"]).any()
     assert {row[2] for row in zero.table} == {"0.00"}
     assert all(float(row[2]) > 0 for row in moved.table)
 
 
-def test_features_most_active_first_and_the_page_offers_some():
+def test_every_channel_can_be_reached_in_both_orders():
     browser = explorer("features")
     for name, count in (("relu1_1", 64), ("relu4_1", 512)):
         states = [
-            browser.state({"layer": name, "channel": k})
-            for k in range(1, browser.stops + 1)
+            browser.state({"layer": name, "channel": k}) for k in range(1, count + 1)
         ]
         channels = [browser.channel(s) for s in states]
         levels = browser.levels("visible", name)
         assert len(levels) == count
         assert (np.diff(levels[channels]) <= 0).all()
+        assert sorted(channels) == list(range(count))
         ordered = [browser.channel({**s, "order": "network"}) for s in states]
-        assert ordered == sorted(channels)
+        assert ordered == list(range(count))
+        with pytest.raises(InputError, match="channel cannot be"):
+            browser.state({"layer": "relu1_1", "channel": 65})
+        picture, columns, (high, wide) = browser.sheet_of("visible", name)
+        assert picture.shape == (-(-count // columns) * high, columns * wide)
 
 
 def test_features_mark_the_brightest_sample_and_what_it_sees():
@@ -350,21 +369,14 @@ def test_a_line_lies_around_a_square_and_not_in_it():
 def test_decomposition_parts_add_up_to_the_source():
     base, detail = explorer("decomposition").parts({"source": "visible", "lam": 5})
     np.testing.assert_allclose(base + detail, small_pair().visible, atol=1e-12)
+    rows = explorer("decomposition").view({"lam": 5}).table
+    shares = [float(row[2].split("\u00a0")[0]) for row in rows]
+    assert sum(shares[:3]) == pytest.approx(shares[3], abs=0.2) == 100
     text = explorer("decomposition").view({"lam": 0.2}).summary
     assert "even the finest stripes" in text
 
 
 # ---- arithmetic ----------------------------------------------------------
-
-
-def test_ranking_gives_the_winner_of_every_subset_with_ties():
-    values = np.random.RandomState(1).randint(-3, 4, (4, 9, 11)).astype(float)
-    for rule in ("max", "absmax"):
-        codes = arithmetic.ranking(values, rule)
-        for bits in range(1, 16):
-            enabled = [k for k in range(4) if bits >> k & 1]
-            winner = np.array(enabled)[select(values[enabled], rule)[1]]
-            np.testing.assert_array_equal(arithmetic.chosen(codes, 4, enabled), winner)
 
 
 def test_noise_is_fixed_and_standard():
@@ -374,9 +386,8 @@ def test_noise_is_fixed_and_standard():
     np.testing.assert_array_equal(grain, arithmetic.noise(100, 100))
 
 
-def test_difference_and_wipe_by_hand():
+def test_wipe_and_shift_by_hand():
     a, b = np.array([[10, 200]], np.uint8), np.array([[12, 100]], np.uint8)
-    np.testing.assert_array_equal(arithmetic.difference(a, b, 16), [[96, 255]])
     np.testing.assert_array_equal(arithmetic.wipe(a, b, 50), [[10, 100]])
     np.testing.assert_array_equal(arithmetic.wipe(a, b, 0), b)
     np.testing.assert_array_equal(arithmetic.shifted(a, 1), [[10, 10]])
@@ -447,10 +458,11 @@ def test_moving_a_live_slider_changes_the_picture(kind):
     before = image_of(live)
     expected = list(live.view().pictures.values())[-1]
     if kind == "selection":  # a square of 7 x 7 marks the pixel
+        y, x = (live.state()[axis] for axis in "yx")
         different = (before != expected).any(axis=2)
         assert different.sum() <= 24
-        assert different[38 - 3, 46 - 3]
-        assert not different[38, 46]
+        assert different[y - 3, x - 3]
+        assert not different[y, x]
     else:
         np.testing.assert_array_equal(before, expected)
     inputs = [
@@ -492,10 +504,56 @@ def test_own_files_are_explored():
     own = [chance.randint(0, 256, (40, 52)).astype(np.uint8) for _ in range(2)]
     live = explorers.decomposition_explorer(small_pair())
     files = [("ir.png", png(own[0])), ("vis.png", png(own[1]))]
-    assert upload(live, files) == "Showing your images."
+    assert upload(live, files) == (
+        "infrared: ir.png; visible: vis.png. Showing your images."
+    )
     assert live.shape == (40, 52)
     assert image_of(live).shape == (40, 52)
     assert "Own images, 52 × 40" in live.caption
+
+
+def test_colour_files_and_large_ones_are_explored(monkeypatch):
+    monkeypatch.delenv("FUSIONLIB_BOOK", raising=False)
+    colour = np.random.RandomState(4).randint(0, 256, (900, 700, 3)).astype(np.uint8)
+    live = explorers.decomposition_explorer(small_pair())
+    said = upload(live, [("ir.png", png(colour[..., 0])), ("vis.png", png(colour))])
+    assert said.endswith("Showing your images.")
+    assert live.shape == (801, 623)
+    assert live.pair.visible.mean() == pytest.approx(luminance(colour).mean(), abs=1e-3)
+
+
+def test_the_slider_has_as_many_stops_as_the_layer_has_channels():
+    import ipywidgets
+
+    live = MAKERS["features"](small_pair())
+    inputs = [*descendants(live.widget)]
+    slider = next(w for w in inputs if isinstance(w, ipywidgets.SelectionSlider))
+    layers = next(w for w in inputs if "relu4_1" in dict(getattr(w, "options", ())))
+    for name, count in (("relu4_1", 512), ("relu1_1", 64)):
+        layers.value = name
+        assert len(slider.options) == count
+        slider.index = count - 1
+    assert slider.value == 64
+
+
+def test_reset_and_the_list_of_pairs_in_lab():
+    import ipywidgets
+
+    live = explorers.decomposition_explorer(small_pair())
+    start = image_of(live)
+    widgets = [*descendants(live.widget)]
+    slider = next(w for w in widgets if isinstance(w, ipywidgets.SelectionSlider))
+    reset = next(w for w in widgets if getattr(w, "description", "") == "Reset")
+    slider.index = 0
+    assert (image_of(live) != start).any()
+    reset.click()
+    np.testing.assert_array_equal(image_of(live), start)
+    pairs = next(w for w in widgets if getattr(w, "description", "") == "Pair")
+    pairs.value = "harbour"
+    assert live.pair.name == "harbour"
+    assert image_of(live).shape == live.shape
+    pairs.value = ""
+    assert live.pair.name == "small"
 
 
 GREY = np.full((40, 52), 90, np.uint8)
@@ -506,8 +564,11 @@ GREY = np.full((40, 52), 90, np.uint8)
     [
         (("notes.txt", b"hello"), "notes.txt is not an image"),
         (("cut.png", png(GREY)[:60]), "cut.png"),
-        (("wide.png", png(GREY[:, :30])), "same size"),
-        (("colour.png", png(np.dstack([GREY] * 3))), "must be a grey image"),
+        (
+            ("wide.png", png(GREY[:, :30])),
+            "ir.png (infrared) has 52 × 40 pixels and wide.png (visible) has 30 × 40",
+        ),
+        (("clear.png", png(np.dstack([GREY] * 4))), "alpha"),
     ],
 )
 def test_files_that_cannot_be_used_give_one_clear_line(second, words):

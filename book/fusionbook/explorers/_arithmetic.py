@@ -7,26 +7,19 @@ them. Whatever is not here is computed by the library alone.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusionlib.fusion import select
 from fusionlib.images.io import to_uint8
 
 __all__ = [
     "Bytes",
-    "chosen",
     "colourise",
-    "difference",
     "mean",
     "noise",
     "overlay",
-    "permutations",
-    "ranking",
     "shifted",
     "spoil",
     "wipe",
@@ -38,73 +31,9 @@ Bytes = NDArray[np.uint8]
 NOISE_SCALE = 147.8
 
 
-def permutations(count: int) -> list[tuple[int, ...]]:
-    """Return all orders of ``count`` layers, in the order that codes refer to."""
-    return list(itertools.permutations(range(count)))
-
-
-def ranking(candidates: NDArray[np.float64], rule: str = "max") -> Bytes:
-    """Return the order of the candidates at each pixel, best first, as a code.
-
-    Parameters
-    ----------
-    candidates : numpy.ndarray, shape (L, H, W)
-        Candidates of L <= 5 layers.
-    rule : {"max", "absmax"}, optional
-        As in :func:`fusionlib.fusion.select`, which decides who wins.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W), uint8
-        Index into :func:`permutations`. The first enabled layer in that order is
-        what ``select`` returns for any subset of the layers.
-    """
-    left = candidates.copy()
-    grid = tuple(np.indices(candidates.shape[1:]))
-    order = []
-    for _ in range(len(candidates)):
-        if rule == "absmax":
-            # A negative infinity would win by magnitude, so ranks go by that.
-            winner = np.where(np.isinf(left), -1, np.abs(left)).argmax(axis=0)
-        else:
-            winner = select(left, rule)[1]
-        order.append(winner)
-        left[(winner, *grid)] = -np.inf
-    codes = np.zeros(candidates.shape[1:], dtype=np.uint8)
-    for code, permutation in enumerate(permutations(len(candidates))):
-        same = [o == p for o, p in zip(order, permutation, strict=True)]
-        codes[np.logical_and.reduce(same)] = code
-    return codes
-
-
-def chosen(codes: Bytes, count: int, enabled: Sequence[int]) -> Bytes:
-    """Return the winner among the enabled layers at each pixel.
-
-    Parameters
-    ----------
-    codes : numpy.ndarray, shape (H, W), uint8
-        From :func:`ranking`.
-    count : int
-        Number of layers.
-    enabled : sequence of int
-        At least one layer.
-    """
-    table = [
-        next(layer for layer in order if layer in enabled)
-        for order in permutations(count)
-    ]
-    return np.array(table, dtype=np.uint8)[codes]
-
-
 def mean(first: Bytes, second: Bytes) -> Bytes:
     """Return the mean of two 8-bit images, rounded as the library does."""
     return to_uint8((first / 255 + second / 255) / 2)
-
-
-def difference(first: Bytes, second: Bytes, gain: int) -> Bytes:
-    """Return ``128 + gain (first - second)``, clipped to 8 bits."""
-    signed = 128 + gain * (first.astype(np.int64) - second)
-    return np.clip(signed, 0, 255).astype(np.uint8)
 
 
 def colourise(index: Bytes, table: Bytes) -> Bytes:

@@ -11,6 +11,7 @@ from fusionlib.errors import InputError
 __all__ = [
     "Choice",
     "Control",
+    "Question",
     "Slider",
     "State",
     "Switches",
@@ -64,6 +65,8 @@ class Slider:
         Format of a value, such as ``"{:g} px"``.
     follows : str
         "x" or "y" if the slider is a position in the picture that a pointer sets.
+    limits : tuple of str and mapping of str to int, optional
+        Name of another control, and how many stops there are for each of its values.
     """
 
     kind: ClassVar[str] = "slider"
@@ -74,6 +77,14 @@ class Slider:
     start: float
     form: str = "{:g}"
     follows: str = ""
+    limits: tuple[str, Mapping[str, int]] | None = None
+
+    def stops(self, state: State) -> int:
+        """Return how many of the stops there are in a state."""
+        if self.limits is None:
+            return len(self.values)
+        name, counts = self.limits
+        return counts[state[name]]
 
     @property
     def options(self) -> list[tuple[float, str]]:
@@ -114,6 +125,32 @@ class Switches:
 Control = Choice | Slider | Switches
 
 
+@dataclass(frozen=True)
+class Question:
+    """Something to find out, which the explorer can check.
+
+    Attributes
+    ----------
+    text : str
+        The question; it is answered by setting controls.
+    accept : tuple of mapping of str to object
+        Answers: each holds the values that some of the controls must have.
+    hint : str
+        Where to look, for those whose answer is none of them.
+    """
+
+    text: str
+    accept: tuple[State, ...]
+    hint: str
+
+    def answers(self, state: State) -> bool:
+        """Return whether a state is an answer."""
+        return any(
+            all(state[name] == value for name, value in answer.items())
+            for answer in self.accept
+        )
+
+
 def describe(control: Control) -> dict[str, Any]:
     """Return a control for the script of the page."""
     return {
@@ -121,7 +158,9 @@ def describe(control: Control) -> dict[str, Any]:
         "kind": control.kind,
         "values": [_plain(value) for value, _ in control.options],
         "texts": [text for _, text in control.options],
+        "start": _plain(control.start),
         "follows": getattr(control, "follows", ""),
+        "limits": getattr(control, "limits", None),
     }
 
 
@@ -157,6 +196,8 @@ def check_state(controls: Sequence[Control], changes: State) -> dict[str, Any]:
         if isinstance(control, Switches):
             chosen = tuple(v for v in control.values if v in value)
             state[control.name], bad = chosen, len(chosen) != len(tuple(value))
+        elif isinstance(control, Slider):
+            bad = value not in control.values[: control.stops(state)]
         else:
             bad = value not in control.values
         if bad:

@@ -17,7 +17,7 @@ from fusionlib.images.validation import as_sources
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
 from ._arithmetic import Bytes
-from ._controls import Control, State, check_state
+from ._controls import Control, Question, State, check_state
 
 __all__ = [
     "GAIN",
@@ -91,7 +91,7 @@ class Explorer:
 
     Subclasses say what can be set (``controls``) and what is shown for a state
     (:meth:`compute`); the rest is here. Attributes that depend on the pair are set
-    by :meth:`prepare`.
+    by :meth:`prepare`, among them a ``question`` that the reader can check.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ class Explorer:
     head: ClassVar[tuple[str, ...]] = ()
     pictures: ClassVar[tuple[Picture, ...]] = ()
     table_beside = False
+    sheet = False
     uses_network = True
 
     def __init__(self, pair: Any, weights: Any = None) -> None:
@@ -114,6 +115,7 @@ class Explorer:
             weights = quiet_weights(weights)  # the caption names them
         self.weights = weights
         self.controls: tuple[Control, ...] = ()
+        self.question: Question | None = None
         self.load(pair)
 
     def load(self, pair: Any) -> None:

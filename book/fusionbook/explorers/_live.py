@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image as PILImage
 
+from fusionlib.data import list_pairs
 from fusionlib.errors import InputError
+from fusionlib.images.colour import luminance
 from fusionlib.images.io import read_image
 
 from ..colours import MARK, ORANGE, rgb
@@ -21,7 +25,10 @@ from ._templates import macros
 __all__ = ["build", "marked", "read_upload"]
 
 #: Widest picture on the screen.
-WIDTH = "min(100%, 640px)"
+WIDTH = "min(100%, 560px)"
+
+#: Pixels to which uploaded images are reduced unless the reader wants all of them.
+MOST_PIXELS = 500_000
 
 
 def build(explorer: Explorer) -> Any:
@@ -42,7 +49,7 @@ def build(explorer: Explorer) -> Any:
 
 
 def read_upload(content: Any, file_name: str, name: str) -> Any:
-    """Read an uploaded file as a grey image in [0, 1].
+    """Read an uploaded file as a grey image in [0, 1], of a colour file its luminance.
 
     Parameters
     ----------
@@ -62,7 +69,7 @@ def read_upload(content: Any, file_name: str, name: str) -> Any:
         path = Path(folder, "upload")
         path.write_bytes(bytes(content))
         try:
-            return read_image(path, name)
+            return luminance(read_image(path, name, colour=True), name)
         except InputError as error:
             # The reader has never seen the temporary file's name.
             text = str(error).replace(str(path), file_name)
@@ -75,7 +82,7 @@ class _Live:
     def __init__(self, explorer: Explorer, widgets: Any) -> None:
         self.explorer, self.widgets = explorer, widgets
         self.say = macros("live.html")
-        self.controls = widgets.VBox(layout={"width": "260px", "flex": "0 0 auto"})
+        self.controls = widgets.VBox()
         self.images = {
             picture.name: widgets.Image(
                 format="png", layout={"width": WIDTH, "object_fit": "contain"}
@@ -84,25 +91,88 @@ class _Live:
         }
         self.summary, self.chart = widgets.HTML(), widgets.HTML()
         self.table, self.caption = widgets.HTML(), widgets.HTML()
+        self.busy, self.answer = widgets.HTML(), widgets.HTML()
+        self.changing = False
+        head = widgets.HTML(self.say.title(explorer))
+        self.box = widgets.VBox(
+            [head, self._scenes(), self._body(), self._question(), self.caption,
+             self._upload()]
+        )  # fmt: skip
+        self.refresh()
+
+    def _body(self) -> Any:
+        """Return controls and pictures, both in sight at once."""
+        w = self.widgets
         pictures = [
-            widgets.VBox(
-                [
-                    self.images[p.name],
-                    widgets.HTML(self.say.small(p.title)),
-                ],
+            w.VBox(
+                [self.images[p.name], w.HTML(self.say.small(p.title))],
                 layout={"flex": "1 1 240px", "min_width": "0"},
             )
-            for p in explorer.pictures
+            for p in self.explorer.pictures
         ]
         row = {"flex_flow": "row wrap", "grid_gap": "12px"}
-        stage = widgets.VBox(
-            [widgets.Box(pictures, layout=row), self.summary, self.chart, self.table],
-            layout={"flex": "1 1 320px", "min_width": "0"},
+        # Equations need room beside the picture; other tables fit under the controls.
+        wide = len(self.explorer.head) > 2 and len(pictures) == 1
+        left = [self.controls, self.busy, self.summary]
+        beside = [w.Box(pictures, layout=row), self.chart]
+        extra = [w.VBox([self.table], layout={"flex": "1 1 300px"})] if wide else []
+        if not wide:
+            left.append(self.table)
+        return w.Box(
+            [
+                w.VBox(left, layout={"width": "250px", "flex": "0 0 auto"}),
+                w.VBox(beside, layout={"flex": "1 1 300px", "min_width": "0"}),
+                *extra,
+            ],
+            layout={**row, "grid_gap": "16px"},
         )
-        head = widgets.HTML(self.say.title(explorer))
-        body = widgets.Box([self.controls, stage], layout={**row, "grid_gap": "20px"})
-        self.box = widgets.VBox([head, body, self.caption, self._upload()])
-        self.refresh()
+
+    def _scenes(self) -> Any:
+        """Return a list of pairs and a button that sets everything back."""
+        w = self.widgets
+        own = self.explorer.pair
+        known = [(pair.title, pair.name) for pair in list_pairs() if pair.available]
+        known += [(own.title, "")] if own.name not in dict(known).values() else []
+        pairs = w.Dropdown(
+            options=known,
+            value=own.name if own.name in dict(known).values() else "",
+            description="Pair",
+        )
+        reset = w.Button(description="Reset", layout={"width": "auto"})
+
+        def choose(change: Any) -> None:
+            self._while_busy(lambda: self.explorer.load(change["new"] or own))
+            self.refresh()
+
+        pairs.observe(choose, names="value")
+        reset.on_click(lambda _: self.refresh())
+        return w.HBox([pairs, reset])
+
+    def _question(self) -> Any:
+        w, question = self.widgets, self.explorer.question
+        if question is None:
+            return w.HTML()
+        button = w.Button(description="Check", layout={"width": "auto"})
+
+        def check(_: Any) -> None:
+            now = self.explorer.question
+            if now is not None:
+                right = now.answers(self._state())
+                self.answer.value = self.say.status(
+                    "Right." if right else f"Not yet. {now.hint}"
+                )
+
+        button.on_click(check)
+        text = w.HTML(self.say.status(question.text))
+        return w.VBox([text, w.HBox([button, self.answer])])
+
+    def _while_busy(self, work: Any) -> None:
+        """Say that something is computed while it is."""
+        self.busy.value = self.say.status("Computing …")
+        try:
+            work()
+        finally:
+            self.busy.value = ""
 
     def refresh(self) -> None:
         """Build the controls of the current pair and show its starting state."""
@@ -112,6 +182,7 @@ class _Live:
             for part in widget if isinstance(widget, list) else [widget]:
                 part.observe(self._changed, names="value")
         self.caption.value = self.say.small(self.explorer.caption)
+        self.answer.value = ""
         self._changed()
 
     def _control(self, control: Control) -> Any:
@@ -130,11 +201,17 @@ class _Live:
         )
 
     def _labelled(self, control: Control) -> Any:
-        label = self.widgets.HTML(self.say.label(control.label))
+        w = self.widgets
+        label = w.HTML(self.say.label(control.label))
         widget = self.inputs[control.name]
-        return self.widgets.VBox(
-            [label, *(widget if isinstance(widget, list) else [widget])]
-        )
+        if not isinstance(control, Switches):
+            return w.VBox([label, widget])
+        colours = control.colours or ("",) * len(widget)
+        boxes = [
+            w.HBox([w.HTML(self.say.swatch(colour)), box]) if colour else box
+            for colour, box in zip(colours, widget, strict=True)
+        ]
+        return w.VBox([label, *boxes])
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {}
@@ -147,7 +224,29 @@ class _Live:
                 state[control.name] = widget.value
         return state
 
+    def _limit(self) -> None:
+        """Give sliders as many stops as they have now, such as channels of a layer."""
+        for control in self.explorer.controls:
+            if not isinstance(control, Slider) or control.limits is None:
+                continue
+            widget, state = self.inputs[control.name], self._state()
+            options = control.options[: control.stops(state)]
+            if len(widget.options) != len(options):
+                value = min(widget.value, options[-1][0])
+                widget.options = tuple((text, stop) for stop, text in options)
+                widget.value = value
+
     def _changed(self, _: Any = None) -> None:
+        if self.changing:  # the stops of a slider are being changed
+            return
+        self.changing = True
+        try:
+            self._limit()
+        finally:
+            self.changing = False
+        self._while_busy(self._draw)
+
+    def _draw(self) -> None:
         state = self._state()
         view = self.explorer.view(state)
         marks = {
@@ -165,33 +264,76 @@ class _Live:
 
     def _upload(self) -> Any:
         w = self.widgets
+        names = ("infrared", "visible")
         files = [
-            w.FileUpload(accept="image/*", multiple=False, description=f"{name} image")
-            for name in ("Infrared", "Visible")
-        ]
-        message = w.HTML(self.say.status("Grey, registered, of one size."))
+            w.FileUpload(
+                accept="image/*", multiple=False, description=name.capitalize(),
+                layout={"width": "auto"},
+            )
+            for name in names
+        ]  # fmt: skip
+        small = w.Checkbox(True, description="Reduce to half a megapixel", indent=False)
+        message = w.HTML(
+            self.say.status(
+                "Two registered images of one size; of a colour image the luminance is "
+                "used."
+            )
+        )
 
         def take(_: Any = None) -> None:
+            said = [
+                f"{name}: {file.value[0]['name']}" if file.value else f"{name}: missing"
+                for file, name in zip(files, names, strict=True)
+            ]
+            message.value = self.say.status(
+                "; ".join(said) + ("" if all(f.value for f in files) else ".")
+            )
             if not all(file.value for file in files):
                 return
+            message.value = self.say.status("; ".join(said) + ". Computing …")
             try:
                 images = [
                     read_upload(file.value[0]["content"], file.value[0]["name"], name)
-                    for file, name in zip(files, ("infrared", "visible"), strict=True)
+                    for file, name in zip(files, names, strict=True)
                 ]
-                self.explorer.load(images)
+                _same_size(images, [file.value[0]["name"] for file in files])
+                self.explorer.load(reduced(images) if small.value else images)
             except InputError as error:
                 message.value = self.say.alert(str(error))
                 return
             self.refresh()
-            message.value = self.say.status("Showing your images.")
+            message.value = self.say.status("; ".join(said) + ". Showing your images.")
 
         for file in files:
             file.observe(take, names="value")
-        row = w.Box(files, layout={"flex_flow": "row wrap"})
+        row = w.Box([*files, small], layout={"flex_flow": "row wrap"})
         panel = w.Accordion([w.VBox([row, message])], titles=("Your own images",))
         panel.selected_index = None
         return panel
+
+
+def _same_size(images: Sequence[Any], names: Sequence[str]) -> None:
+    """Refuse images of two sizes by the names of their files."""
+    (h1, w1), (h2, w2) = (image.shape for image in images)
+    if (h1, w1) != (h2, w2):
+        raise InputError(
+            f"the images must have the same size, but {names[0]} (infrared) has "
+            f"{w1} × {h1} pixels and {names[1]} (visible) has {w2} × {h2}"
+        )
+
+
+def reduced(images: Sequence[Any], pixels: int = MOST_PIXELS) -> list[Any]:
+    """Return images that are reduced by one factor to at most so many pixels."""
+    height, width = images[0].shape
+    factor = (pixels / (height * width)) ** 0.5
+    if factor >= 1:
+        return list(images)
+    size = max(int(width * factor), 1), max(int(height * factor), 1)
+    box = PILImage.Resampling.BOX
+    return [
+        np.asarray(PILImage.fromarray(image.astype(np.float32)).resize(size, box))
+        for image in images
+    ]
 
 
 def marked(picture: Bytes, x: int, y: int) -> Bytes:

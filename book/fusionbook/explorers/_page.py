@@ -16,6 +16,11 @@ def render(explorer: Explorer) -> str:
         "shape": explorer.shape,
         "controls": [describe(control) for control in explorer.controls],
         **explorer.page(),
+        "question": explorer.question
+        and {
+            "accept": explorer.question.accept,
+            "hint": explorer.question.hint,
+        },
     }
     start = explorer.view()
     return fill("explorer.html", explorer=explorer, start=start, data=data)

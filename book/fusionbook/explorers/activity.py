@@ -18,7 +18,7 @@ from fusionlib.weight_maps import weights_from_activity
 from ..colours import DIVERGING, SEQUENTIAL
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
-from ._controls import Choice, Slider, State
+from ._controls import Choice, Question, Slider, State
 from ._core import Picture, View, book_build, enlarge, inner
 from ._shown import ShownExplorer
 from ._store import Store
@@ -27,8 +27,11 @@ __all__ = ["ActivityExplorer", "activity_explorer"]
 
 RADII = (1, 2, 3, 4, 6, 8)
 SHIFTS = tuple(range(13))
-PAGE_RADII = (1, 2, 4)
-PAGE_SHIFTS = (0, 1, 2, 4, 8)
+PAGE_RADII = (1, 2, 4, 8)
+PAGE_SHIFTS = (0, 1, 2, 3, 4, 6, 8)
+
+#: Shift and radius that the question is about.
+ASKED = {"shift": 2, "radius": 1}
 
 
 def activity_explorer(pair: Any = "street", weights: Any = None) -> ActivityExplorer:
@@ -45,14 +48,14 @@ class ActivityExplorer(ShownExplorer):
     kind = "activity"
     title = "Activity, radius and misregistration"
     how = (
-        "Shift the visible image and watch edges come apart; then see which layers and "
-        "radii hardly notice."
+        "Shift the infrared image and watch edges come apart; then see which layers "
+        "and radii hardly notice."
     )
     head = ("Weights × 1000", "Spread", "Change")
     pictures = (
         Picture(
             "sources",
-            "Mean of the infrared and the shifted visible image.",
+            "Mean of the shifted infrared and the visible image.",
             "Mean of both sources; edges are doubled where they do not fit",
         ),
         Picture(
@@ -68,27 +71,41 @@ class ActivityExplorer(ShownExplorer):
         self._limits: dict[str, tuple[float, float, float]] = {}
         radii, shifts = (PAGE_RADII, PAGE_SHIFTS) if book_build() else (RADII, SHIFTS)
         maps = (
-            ("visible", "Visible activity"),
             ("infrared", "Infrared activity"),
+            ("visible", "Visible activity"),
             ("weight", "Infrared weight"),
         )
         self.controls = (
-            Choice("map", "Map", maps, "visible"),
+            Choice("map", "Map", maps, "infrared"),
             Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
             Slider("radius", "Block radius r", radii, 1, "{}"),
             Slider("shift", "Shift", shifts, 0, "{} px"),
+        )
+        if book_build():
+            self.question = self._question()
+
+    def _question(self) -> Question:
+        """Return the question, with the layer whose weights change least."""
+        changes = {name: self.change(name, **ASKED)[1] for name in PAPER_LAYERS}
+        calm = min(changes, key=lambda name: changes[name])
+        return Question(
+            f"The infrared image is {ASKED['shift']} pixels out of place. Which "
+            f"layer's weights change least at r = {ASKED['radius']}? Set that shift, "
+            "that radius and that layer.",
+            ({"layer": calm, **ASKED},),
+            "The last column of the table tells.",
         )
 
     def activity(self, shift: int) -> dict[str, NDArray[np.float64]]:
         """Return initial activity maps by layer, shape (2, h, w), kept."""
         if shift not in self._activity:
-            visible = arithmetic.shifted(self.pair.visible, shift)
-            # The infrared does not move: its maps are computed once.
-            images = [visible] if self._activity else [self.pair.infrared, visible]
+            infrared = arithmetic.shifted(self.pair.infrared, shift)
+            # The visible does not move: its maps are computed once.
+            images = [infrared] if self._activity else [infrared, self.pair.visible]
             details = [decompose(image)[1] for image in images]
             maps = dict(activities(details, self.weights, FusionConfig()))
             for known in list(self._activity.values())[:1]:
-                maps = {n: np.stack([known[n][0], m[0]]) for n, m in maps.items()}
+                maps = {n: np.stack([m[0], known[n][1]]) for n, m in maps.items()}
             self._activity[shift] = maps
         return self._activity[shift]
 
@@ -124,18 +141,22 @@ class ActivityExplorer(ShownExplorer):
         return SEQUENTIAL[to_uint8((plane - low) / max(high - low, 1e-12))]
 
     def sources(self, shift: int) -> Bytes:
-        """Return the mean of both sources with the visible shifted."""
+        """Return the mean of both sources with the infrared shifted."""
         infrared, visible = self.sources_8bit
-        return arithmetic.mean(infrared, arithmetic.shifted(visible, shift))
+        return arithmetic.mean(arithmetic.shifted(infrared, shift), visible)
+
+    def change(self, name: str, radius: int, shift: int) -> tuple[float, float]:
+        """Return spread of a layer's weights and their change by a shift, x 1000."""
+        fixed = self.weight(name, radius, 0)
+        moved = self.weight(name, radius, shift)
+        spread, change = float(fixed.std()), float(np.abs(moved - fixed).mean())
+        return 1000 * spread, 1000 * change
 
     def compute(self, state: State) -> View:
         name, radius, shift = state["layer"], state["radius"], state["shift"]
         rows, said = [], ""
         for other in PAPER_LAYERS:
-            fixed = self.weight(other, radius, 0)
-            moved = self.weight(other, radius, shift)
-            spread = 1000 * float(fixed.std())
-            change = 1000 * float(np.abs(moved - fixed).mean())
+            spread, change = self.change(other, radius, shift)
             rows.append((other, f"{spread:.2f}", f"{change:.2f}"))
             if other == name:
                 said = f"by {change:.2f} / 1000 on average; they vary by {spread:.2f}"
@@ -158,7 +179,7 @@ class ActivityExplorer(ShownExplorer):
         store = Store(self.controls)
         for state in store.states():
             view = self.compute(state)
-            shift = -1 if state["map"] == "infrared" else state["shift"]
+            shift = -1 if state["map"] == "visible" else state["shift"]
             key = (*list(state.values())[:3], shift)
             sources = view.pictures["sources"]
             stride = layer(state["layer"]).stride

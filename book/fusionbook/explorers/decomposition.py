@@ -12,7 +12,7 @@ from fusionlib.images.io import to_uint8
 
 from . import _arithmetic as arithmetic
 from ._charts import line_chart
-from ._controls import Choice, Slider, State
+from ._controls import Choice, Question, Slider, State
 from ._core import GAIN, SOURCES, Picture, View, grey_detail
 from ._shown import ShownExplorer
 from ._store import Store
@@ -21,6 +21,9 @@ __all__ = ["DecompositionExplorer", "decomposition_explorer"]
 
 #: Stops of the slider, about three in a factor of ten.
 LAMBDAS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+#: Period of stripes that the question is about, in pixels.
+ASKED = 32
 
 #: Periods of stripes in the chart, in pixels.
 PERIODS = np.geomspace(2, 256, 57)
@@ -43,7 +46,7 @@ class DecompositionExplorer(ShownExplorer):
         "Move λ and watch where a structure lives: in the base part on the left, or in "
         "the detail content on the right."
     )
-    head = ("Contrast", "Std. dev.", "Share")
+    head = ("Variance", "Grey levels²", "Share")
     pictures = (
         Picture(
             "split",
@@ -61,6 +64,14 @@ class DecompositionExplorer(ShownExplorer):
             Slider("lam", "λ, weight of smoothness", LAMBDAS, DEFAULT_LAM, "{:g}"),
             Slider("split", "Dividing line", range(101), 50, "{} %"),
         )
+        enough = [lam for lam in LAMBDAS if (half_gain_period(lam) or 0) > ASKED]
+        self.question = Question(
+            f"Stripes with a period of {ASKED} pixels shall lose more than half of "
+            "their contrast in the base part. Which is the smallest λ of the slider "
+            "that does it?",
+            ({"lam": enough[0]},),
+            "The sentence below the picture names the period that loses half.",
+        )
 
     def parts(self, state: State) -> tuple[Any, Any]:
         """Return base part and detail content for a state."""
@@ -70,15 +81,20 @@ class DecompositionExplorer(ShownExplorer):
         base, detail = self.parts(state)
         picture = arithmetic.wipe(to_uint8(base), grey_detail(detail), state["split"])
         source = getattr(self.pair, state["source"])
-        total, lam = float(source.std()), state["lam"]
+        total, lam = float(source.var()), state["lam"]
+        both = 2 * float(np.mean((base - base.mean()) * (detail - detail.mean())))
+        parts = (
+            ("Base", float(base.var())), ("Detail", float(detail.var())),
+            ("2 × covariance", both), ("Sum: source", total),
+        )  # fmt: skip
         rows = tuple(
-            (name, f"{255 * float(x.std()):.1f}", f"{_share(x, total):.0f} %")
-            for name, x in (("Source", source), ("Base", base), ("Detail", detail))
+            (name, f"{255**2 * value:.0f}", f"{_share(value, total):.1f}\u00a0%")
+            for name, value in parts
         )
         period = half_gain_period(lam)
         passes = (
-            f"stripes wider than {period:.1f} pixels keep more than half of their "
-            "contrast in the base part"
+            f"stripes with a period above {period:.1f} pixels keep more than half of "
+            "their contrast in the base part"
             if period
             else "even the finest stripes keep more than half of their contrast in the "
             "base part"
@@ -135,5 +151,5 @@ def response_chart(lam: float) -> str:
     )
 
 
-def _share(part: Any, total: float) -> float:
-    return 100 * float(part.std()) / total if total else 0.0
+def _share(part: float, total: float) -> float:
+    return 100 * part / total if total else 0.0

@@ -16,15 +16,20 @@ from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_f
 from ..colours import MARK, rgb
 from ._arithmetic import Bytes
 from ._charts import bar_chart
-from ._controls import Choice, Slider, State
+from ._controls import Choice, Question, Slider, State
 from ._core import GAIN, SOURCES, Picture, View, book_build, enlarge, grey_detail, inner
 from ._shown import ShownExplorer
 from ._store import Store
 
 __all__ = ["FeatureBrowser", "feature_browser"]
 
-#: Channels of each layer that go into a page, spread evenly over their ranks.
-PAGE_CHANNELS = 12
+Rows = tuple[tuple[str, str], ...]
+
+#: Largest height and width of one map in the sheet of all maps of a layer.
+TILE = 64, 80
+
+#: Sheets are about as wide as high on the screen.
+SHEET_RATIO = 1.6
 
 
 def feature_browser(pair: Any = "street", weights: Any = None) -> FeatureBrowser:
@@ -41,10 +46,11 @@ class FeatureBrowser(ShownExplorer):
     kind = "features"
     title = "What the network sees"
     how = (
-        "Choose a layer and walk through its channels. Each lights up where its "
-        "pattern is found; many stay dark. The square in the source is what the "
-        "brightest sample of the map sees."
+        "Choose a layer and walk through its channels, or choose one in the sheet "
+        "of all of them. Each lights up where its pattern is found; many stay dark. "
+        "The square in the source is what the brightest sample of the map sees."
     )
+    sheet = True
     head = ("This channel", "")
     pictures = (
         Picture(
@@ -74,19 +80,42 @@ class FeatureBrowser(ShownExplorer):
         }
         self._maps: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._levels: dict[tuple[str, str], NDArray[np.float64]] = {}
-        stops = (
-            PAGE_CHANNELS
-            if book_build()
-            else max(layer(n).outputs for n in PAPER_LAYERS)
-        )
         orders = (("activity", "Most active first"), ("network", "As in the network"))
+        counts = {name: layer(name).outputs for name in PAPER_LAYERS}
         self.controls = (
             Choice("source", "Source image", SOURCES, "visible"),
             Choice("layer", "Layer", tuple((n, n) for n in PAPER_LAYERS), "relu2_1"),
             Choice("order", "Order of channels", orders, "activity"),
-            Slider("channel", "Channel", range(1, stops + 1), 1, "{}"),
+            Slider(
+                "channel", "Place in that order", range(1, max(counts.values()) + 1), 1,
+                "{}", limits=("layer", counts),
+            ),
+        )  # fmt: skip
+        if book_build():
+            self.question = self._question()
+
+    def _question(self) -> Question | None:
+        """Return the question, if these weights and this pair have an answer to it."""
+        name, places = "relu1_1", range(1, layer("relu1_1").outputs + 1)
+        states = [
+            self.state({"source": "infrared", "layer": name, "channel": place})
+            for place in places
+        ]
+        gain = self.levels("infrared", name) - self.levels("visible", name)
+        accept = tuple(
+            {key: state[key] for key in ("source", "layer", "order", "channel")}
+            for state in states
+            if gain[self.channel(state)] > 0
         )
-        self.stops = stops
+        if not 0 < len(accept) < len(states):
+            return None
+        return Question(
+            f"Most channels answer more to the visible image. Find one of {name} that "
+            "answers more to the infrared: show it for the infrared, most active "
+            "first.",
+            accept,
+            "Compare the mean value of one channel number for both sources.",
+        )
 
     def maps(self, source: str, name: str) -> NDArray[np.float32]:
         """Return all feature maps of a layer for a source; kept for the next call."""
@@ -98,30 +127,23 @@ class FeatureBrowser(ShownExplorer):
         return self._maps[key]
 
     def levels(self, source: str, name: str) -> NDArray[np.float64]:
-        """Return the mean activity of each channel."""
+        """Return the mean activity of each channel, away from the border."""
         key = source, name
         if key not in self._levels:
-            mean = self.maps(source, name).mean(axis=(1, 2), dtype=np.float64)
+            mean = inner(self.maps(source, name)).mean(axis=(1, 2), dtype=np.float64)
             self._levels[key] = mean
         return self._levels[key]
 
-    def offered(self, name: str) -> NDArray[np.intp]:
-        """Return the channels that can be reached, most active first."""
-        both = self.levels("infrared", name) + self.levels("visible", name)
-        ranks = np.linspace(0, len(both) - 1, min(self.stops, len(both)))
-        return np.argsort(-both, kind="stable")[np.rint(ranks).astype(int)]
+    def order(self, source: str, name: str) -> NDArray[np.intp]:
+        """Return the channels of a layer, the most active for a source first."""
+        return np.argsort(-self.levels(source, name), kind="stable")
 
     def channel(self, state: State) -> int:
         """Return the number of the chosen channel, from 0."""
-        channels = self.offered(state["layer"])
+        place = state["channel"] - 1
         if state["order"] == "network":
-            channels = np.sort(channels)
-        else:
-            levels = self.levels(state["source"], state["layer"])
-            channels = channels[np.argsort(-levels[channels], kind="stable")]
-        # Shallow layers have fewer channels than the slider has stops.
-        place = (state["channel"] - 1) * len(channels) // self.stops
-        return int(channels[place])
+            return int(place)
+        return int(self.order(state["source"], state["layer"])[place])
 
     def compute(self, state: State) -> View:
         source, name = state["source"], state["layer"]
@@ -129,42 +151,71 @@ class FeatureBrowser(ShownExplorer):
         sample, seen = self.boxes(state)
         picture = outlined(enlarge(self.shown(state), stride, self.shape), sample)
         detail = outlined(grey_detail(self.details[source]), seen)
-        plane, levels = self.maps(source, name)[channel], self.levels(source, name)
-        order = np.argsort(-levels, kind="stable")
-        rank = int(np.flatnonzero(order == channel)[0])
-        low, high = float(inner(plane).min()), float(inner(plane).max())
-        count, active = len(levels), float((plane > 0).mean())
-        heights = levels[order] if state["order"] == "activity" else levels
+        count = layer(name).outputs
+        rank = int(np.flatnonzero(self.order(source, name) == channel)[0])
         at = rank if state["order"] == "activity" else channel
-        silent = int((levels <= 0.01 * levels.max()).sum())
-        rows = (
-            ("Number", f"{channel + 1} of {count}"),
-            ("Rank by activity", str(rank + 1)),
-            ("Mean value", f"{levels[channel]:.4f}"),
-            ("Range in the middle", f"{low:.4f} … {high:.4f}"),
-            ("Samples above 0", f"{100 * active:.0f} %"),
-            ("Size of the map", f"{plane.shape[1]} × {plane.shape[0]}"),
-            ("A sample sees", f"{receptive_field(name)} × {receptive_field(name)} px"),
-        )
-        chart = bar_chart(
-            (heights / max(levels.max(), 1e-12)).tolist(),
-            [(0, "1"), (1, str(count))],
-            "most active first" if state["order"] == "activity" else "channel number",
-            "mean value of each channel",
-            f"Mean values of the {count} channels of {name}",
-        )
-        summary = (
-            f"{name}, channel {channel + 1} of {count}: rank {rank + 1} by activity. "
-            f"{silent} channels stay below a hundredth of the most active one."
-        )
         return View(
-            {"detail": detail, "map": picture}, summary, rows, (), chart,
+            {"detail": detail, "map": picture},
+            self.summary(source, name, channel, rank),
+            (
+                ("Number", f"{channel + 1} of {count}"),
+                ("Rank by activity", str(rank + 1)),
+                *self.facts(source, name, channel),
+                *self.sizes(name),
+            ),
+            (),
+            self.chart(source, name, state["order"]),
             (at + 0.5) / count,
-        )  # fmt: skip
+        )
+
+    def summary(self, source: str, name: str, channel: int, rank: int) -> str:
+        """Return what is said of a channel, numbered from 0, of that rank."""
+        levels = self.levels(source, name)
+        silent = int((levels <= 0.01 * levels.max()).sum())
+        return (
+            f"{name}, channel {channel + 1} of {len(levels)}: rank {rank + 1} by "
+            f"activity. {silent} channels stay below a hundredth of the most active "
+            "one."
+        )
+
+    def facts(self, source: str, name: str, channel: int) -> Rows:
+        """Return what is known of one map, away from the border."""
+        plane = inner(self.maps(source, name)[channel])
+        return (
+            ("Mean value", f"{self.levels(source, name)[channel]:.4f}"),
+            ("Range", f"{plane.min():.4f} … {plane.max():.4f}"),
+            ("Samples above 0", f"{100 * (plane > 0).mean():.0f} %"),
+        )
+
+    def sizes(self, name: str) -> Rows:
+        """Return what all maps of a layer have in common."""
+        height, width = self.maps("visible", name).shape[1:]
+        side = receptive_field(name)
+        return (
+            ("Size of the map", f"{width} × {height}"),
+            ("A sample sees", f"{side} × {side} px"),
+        )
+
+    def chart(self, source: str, name: str, order: str) -> str:
+        """Return the mean values of all channels of a layer as SVG."""
+        levels, first = self.levels(source, name), order == "activity"
+        heights = levels[self.order(source, name)] if first else levels
+        return bar_chart(
+            (heights / max(levels.max(), 1e-12)).tolist(),
+            [(0, "1"), (1, str(len(levels)))],
+            "most active first" if first else "channel number",
+            "mean value",
+            f"Mean values of the {len(levels)} channels of {name}",
+            f"{levels.max():.2g}",
+        )
 
     def shown(self, state: State) -> Bytes:
         """Return the chosen feature map at its own size, in 8 bits."""
-        plane = self.maps(state["source"], state["layer"])[self.channel(state)]
+        maps = self.maps(state["source"], state["layer"])
+        return self._grey(maps[self.channel(state)])
+
+    @staticmethod
+    def _grey(plane: NDArray[np.float32]) -> Bytes:
         low, high = (float(x) for x in np.quantile(inner(plane), [0.001, 0.999]))
         return to_uint8((plane - low) / max(high - low, 1e-12))
 
@@ -178,19 +229,73 @@ class FeatureBrowser(ShownExplorer):
         stride = layer(name).stride
         return (row * stride, column * stride, stride), receptive_box(name, row, column)
 
+    def sheet_of(self, source: str, name: str) -> tuple[Bytes, int, tuple[int, int]]:
+        """Return all maps of a layer in one picture, channel by channel.
+
+        Returns
+        -------
+        picture : numpy.ndarray, uint8
+            The maps in rows, each reduced to one size.
+        columns : int
+            Maps in a row.
+        size : tuple of int
+            Height and width of one map in the picture.
+        """
+        maps = self.maps(source, name)
+        step = -(-max(maps.shape[1] / TILE[0], maps.shape[2] / TILE[1]) // 1)
+        step = max(int(step), 1)
+        tiles = np.stack([_reduced(self._grey(plane), step) for plane in maps])
+        count, height, width = tiles.shape
+        columns = max(round((count * SHEET_RATIO * height / width) ** 0.5), 1)
+        rows = -(-count // columns)
+        whole = np.zeros((rows * columns, height, width), np.uint8)
+        whole[:count] = tiles
+        grid = whole.reshape(rows, columns, height, width).swapaxes(1, 2)
+        picture = grid.reshape(rows * height, columns * width)
+        return picture, columns, (height, width)
+
     def page(self) -> dict[str, Any]:
-        store = Store(self.controls)
-        for state in store.states():
-            source, name = state["source"], state["layer"]
-            view = self.compute(state)
-            key = source, name, self.channel(state)
-            store.add_frame("detail", source, grey_detail(self.details[source]))
-            store.add_frame("map", key, self.shown(state), layer(name).stride)
-            for part, box in zip(("map", "detail"), self.boxes(state), strict=True):
-                store.add(f"{part} box", box)
-            store.add_texts(view)
-        frames = [{"name": n, "part": n, "box": f"{n} box"} for n in ("detail", "map")]
-        return {"store": store.as_dict(), "frames": frames}
+        kept = Store(self.controls[:2])
+        pages = {}
+        for source, _ in SOURCES:
+            kept_detail = grey_detail(self.details[source])
+            for name in PAPER_LAYERS:
+                picture, columns, size = self.sheet_of(source, name)
+                kept.add_frame("sheet", (source, name), picture)
+                kept.add_frame("detail", source, kept_detail)
+                count = layer(name).outputs
+                states = [
+                    {"source": source, "layer": name, "order": "network", "channel": k}
+                    for k in range(1, count + 1)
+                ]
+                order = self.order(source, name).tolist()
+                ranks = np.argsort(order).tolist()
+                pages[f"{source} {name}"] = {
+                    "columns": columns,
+                    "tile": size,
+                    "stride": layer(name).stride,
+                    "size": self.maps(source, name).shape[1:],
+                    "order": order,
+                    "boxes": [self.boxes(state) for state in states],
+                    "facts": [self.facts(source, name, k) for k in range(count)],
+                    "sizes": self.sizes(name),
+                    "summary": self.summary(source, name, 0, ranks[0]),
+                    "charts": {
+                        order_: self.chart(source, name, order_)
+                        for order_ in ("activity", "network")
+                    },
+                }
+        return {"store": kept.as_dict(), "layers": pages}
+
+
+def _reduced(plane: Bytes, step: int) -> Bytes:
+    """Return the means over squares of ``step`` samples."""
+    height, width = (-(-side // step) * step for side in plane.shape)
+    full = np.pad(
+        plane, ((0, height - plane.shape[0]), (0, width - plane.shape[1])), "edge"
+    )
+    squares = full.reshape(height // step, step, width // step, step)
+    return np.floor(squares.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
 
 
 def outlined(picture: Bytes, box: Sequence[int]) -> Bytes:

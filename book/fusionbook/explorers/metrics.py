@@ -15,7 +15,7 @@ from ..colours import SEQUENTIAL
 from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
-from ._controls import Choice, Slider, State
+from ._controls import Choice, Question, Slider, State
 from ._core import Picture, View, book_build
 from ._shown import ShownExplorer
 from ._store import Store
@@ -28,11 +28,22 @@ SHOWN = (
     "MI", "EN", "SD", "SF", "AG", "CC", "SCD", "PSNR",
 )  # fmt: skip
 
-#: Stops of artifact strength, noise and blend: in a page, and with a kernel.
-PAGE_STOPS = ((0, 0.5, 2), (0, 3, 10), (0, 50, 100))
-LIVE_STOPS = (
-    tuple(k / 10 for k in range(31)), tuple(range(21)), tuple(range(0, 101, 5))
-)  # fmt: skip
+#: What can be done to the image, and how strongly: halos, noise in grey levels, and
+#: blends in percent. The first strength is nothing.
+CHANGES: dict[str, tuple[float, ...]] = {
+    "halos": (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+    "noise": (0, 1, 2, 3, 5, 7, 10, 15),
+    "visible": (0, 10, 20, 30, 40, 60, 80, 100),
+    "infrared": (0, 10, 20, 30, 40, 60, 80, 100),
+}
+
+#: How a change is said, with its strength.
+SAID = {
+    "halos": "Edge halos × {:g}",
+    "noise": "Noise ± {:g} grey levels",
+    "visible": "{:g}\u00a0% of the visible image alone",
+    "infrared": "{:g}\u00a0% of the infrared image alone",
+}
 
 
 def metrics_explorer(pair: Any = "street", weights: Any = None) -> MetricsExplorer:
@@ -49,8 +60,9 @@ class MetricsExplorer(ShownExplorer):
     kind = "metrics"
     title = "What do the metrics reward?"
     how = (
-        "Exaggerate edges, add noise, or blend towards one source alone. Which metrics "
-        "notice, and which call it better?"
+        "Exaggerate edges, add noise, or blend towards one source alone, and raise the "
+        "strength step by step. Which metrics notice, and which call it better? All "
+        "values are those of images in 8 bits, as they are saved."
     )
     head = ("Metric", "Untouched", "Now", "Verdict")
     pictures = (
@@ -74,27 +86,49 @@ class MetricsExplorer(ShownExplorer):
         self.halo = np.rint(result.F_d * 255).astype(np.int16)
         self.grain = arithmetic.noise(*self.shape)
         self._values: dict[tuple[Any, ...], dict[str, float]] = {}
-        artifact, noise, blend = PAGE_STOPS if book_build() else LIVE_STOPS
-        ends = (("visible", "Visible alone"), ("infrared", "Infrared alone"))
+        names = (
+            ("halos", "Edge halos"), ("noise", "Noise"),
+            ("visible", "Blend with the visible"),
+            ("infrared", "Blend with the infrared"),
+        )  # fmt: skip
+        stops = range(len(CHANGES["halos"]))
         self.controls = (
-            Slider("artifact", "Edge halos", artifact, 0, "× {:g}"),
-            Slider("noise", "Noise", noise, 0, "± {:g}"),
-            Slider("blend", "Blend", blend, 0, "{:g}\u00a0%"),
-            Choice("end", "Blend towards", ends, "visible"),
+            Choice("change", "Change", names, "halos"),
+            Slider("strength", "Strength", stops, 0, "{}"),
+        )
+        if book_build():
+            self.question = self._question()
+
+    def _question(self) -> Question:
+        """Return the question, with the changes that most metrics call better."""
+        states = [{"change": c, "strength": k} for c in CHANGES for k in range(1, 8)]
+        counts = [len(self._texts(state)[2]) for state in states]
+        best = [s for s, n in zip(states, counts, strict=True) if n == max(counts)]
+        return Question(
+            "Which change, at which strength, do most metrics call better than the "
+            "untouched image? Would you?",
+            tuple(best),
+            "The sentence below the pictures counts them.",
+        )
+
+    def amounts(self, state: State) -> tuple[float, float, float]:
+        """Return halos, noise and the share of a source for a state."""
+        change, amount = state["change"], CHANGES[state["change"]][state["strength"]]
+        return (
+            amount if change == "halos" else 0.0,
+            amount if change == "noise" else 0.0,
+            amount / 100 if change in ("visible", "infrared") else 0.0,
         )
 
     def spoilt(self, state: State) -> Bytes:
         """Return the image for a state."""
-        end = self.sources_8bit[("infrared", "visible").index(state["end"])]
-        return arithmetic.spoil(
-            self.fused, end, self.halo, self.grain,
-            state["artifact"], state["noise"], state["blend"] / 100,
-        )  # fmt: skip
+        end = self.sources_8bit[int(state["change"] != "infrared")]
+        amounts = self.amounts(state)
+        return arithmetic.spoil(self.fused, end, self.halo, self.grain, *amounts)
 
     def values(self, state: State) -> dict[str, float]:
         """Return all metrics of the image for a state; kept."""
-        end = state["end"] if state["blend"] else ""
-        key = state["artifact"], state["noise"], state["blend"], end
+        key = (state["change"], state["strength"]) if state["strength"] else ()
         if key not in self._values:
             sources = [plane / 255 for plane in self.sources_8bit]
             small = min(self.shape)
@@ -112,7 +146,7 @@ class MetricsExplorer(ShownExplorer):
 
     def _texts(self, state: State) -> tuple[Any, ...]:
         """Return summary, table and marked rows."""
-        before = self.values(self.state())
+        before = self.values({"change": "halos", "strength": 0})
         now = self.values(state)
         rows: list[tuple[str, ...]] = []
         better = []
@@ -125,13 +159,18 @@ class MetricsExplorer(ShownExplorer):
             word = "better" if gain > 0 else "worse" if gain < 0 else "same"
             better += [name] if gain > 0 else []
             rows.append((name, _number(old, digits), _number(value, digits), word))
-        if all(row[3] == "same" for row in rows):
+        change, strength = state["change"], state["strength"]
+        said = SAID[change].format(CHANGES[change][strength])
+        if not strength:
             summary = "Nothing is changed: these are the values of the fused image."
         elif better:
             names = ", ".join(better)
-            summary = f"{len(better)} of {len(rows)} metrics call this better: {names}."
+            summary = (
+                f"{said}: {len(better)} of {len(rows)} metrics call this better: "
+                f"{names}."
+            )
         else:
-            summary = f"All {len(rows)} metrics call this worse or the same."
+            summary = f"{said}: all {len(rows)} metrics call this worse or the same."
         marked = tuple(k for k, row in enumerate(rows) if row[3] == "better")
         return summary, tuple(rows), marked
 
@@ -145,6 +184,7 @@ class MetricsExplorer(ShownExplorer):
             store.add_texts(View({}, summary, table, marked))
         return {
             "planes": pack(planes),
+            "changes": CHANGES,
             "store": store.as_dict(),
             "table": SEQUENTIAL.ravel().tolist(),
         }

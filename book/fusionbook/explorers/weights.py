@@ -17,7 +17,7 @@ from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._charts import bar_chart
-from ._controls import Choice, Slider, State
+from ._controls import Choice, Question, Slider, State
 from ._core import Picture, View, inner
 from ._shown import ShownExplorer
 
@@ -83,6 +83,14 @@ class WeightsExplorer(ShownExplorer):
             Choice("behind", "Picture behind", behind, "visible"),
             Slider("opacity", "Opacity", range(0, 101, 5), 60, "{}\u00a0%"),
         )
+        reach = {n: np.quantile(np.abs(w - 0.5), 0.99) for n, w in self.maps.items()}
+        widest = max(reach, key=lambda name: reach[name])
+        self.question = Question(
+            "Which layer leaves one half the most? Show its map with the colours from "
+            "0 to 1. Can you still see it?",
+            ({"layer": widest, "scale": "full"},),
+            "The sentence below the picture says within which distance 99\u00a0% lie.",
+        )
 
     def _index(self, result: FusionResult, name: str) -> dict[str, Bytes]:
         """Return weights in 8 bits over the range of the layer, by method.
@@ -146,6 +154,7 @@ class WeightsExplorer(ShownExplorer):
             "weight of the infrared",
             "how many",
             f"Histogram of the weights of {name} from {span[0]:.4f} to {span[1]:.4f}",
+            str(int(counts.max())),
         )
 
     def page(self) -> dict[str, Any]:

@@ -29,15 +29,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
     return out;
   }
 
-  /* The winner among the enabled layers; a code is an index into the orders of all. */
-  function chosen(codes, orders, enabled) {
-    const table = orders.map((order) => order.find((v) => enabled.includes(v)));
-    return Uint8Array.from(codes, (code) => table[code]);
-  }
-
-  const take = (planes, winner) => winner.map((k, i) => planes[k][i]);
   const mean = (a, b) => a.map((v, i) => toUint8((v / 255 + b[i] / 255) / 2));
-  const difference = (a, b, gain) => a.map((v, i) => clip(128 + gain * (v - b[i]), 0, 255));
 
   /* Colours are arrays of three bytes a pixel. */
   function colourise(index, table) {
@@ -146,7 +138,7 @@ globalThis.__fusionlibArithmetic = globalThis.__fusionlibArithmetic || (function
   }
 
   return {
-    artifacts, chosen, clip, colourise, difference, enlarge, fromBase64, gradient, make, mean, noise,
-    overlay, rgba, round, spoil, take, through, toUint8, wipe,
+    artifacts, clip, colourise, enlarge, fromBase64, gradient, make, mean, noise,
+    overlay, rgba, round, spoil, through, toUint8, wipe,
   };
 })();

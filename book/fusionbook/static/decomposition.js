@@ -192,19 +192,10 @@ globalThis.__fusionlibDecomposition = globalThis.__fusionlibDecomposition || (fu
     transform(plan(height), re, im, width);
   }
 
-  /* Pixel at each place of an axis with a symmetric, half-sample mirror; an image
-   * narrower than the padding is mirrored again. */
-  function mirrored(length, padding) {
-    const period = 2 * length;
-    return Int32Array.from({ length: length + 2 * padding }, (_, k) => {
-      const place = (((k - padding) % period) + period) % period;
-      return place < length ? place : period - 1 - place;
-    });
-  }
-
   /* Mirror and transform two images; see `smooth`. */
   function analyse(first, second, height, width, padding = PADDING) {
-    const rows = mirrored(height, padding), columns = mirrored(width, padding);
+    const { padded } = globalThis.__fusionlibFilters;
+    const rows = padded(height, padding, "symmetric"), columns = padded(width, padding, "symmetric");
     const re = new Float64Array(rows.length * columns.length);
     const im = new Float64Array(re.length);
     let i = 0;

@@ -25,8 +25,34 @@
     lambda: [0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500],
     radius: [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20],
     scale: [0.5, 1, 2, 5, 10, 20, 50, 100, 150, 200, 255],
+    power: [0.5, 1, 1.5, 2, 3, 4, 6, 8],
+    gain: [0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 2],
+    mirror: [0, 8, 16, 24, 32, 48, 64],
+    "base-power": [0.5, 1, 1.5, 2, 3, 4, 6],
+    guided: [0, 2, 4, 8, 12, 16, 24, 32],
     wipe: Array.from({ length: 101 }, (_, k) => k),
   };
+
+  /* Controls of the method, and the field of fusionlib/config.py that each sets. */
+  const FIELDS = {
+    lambda: "lam", radius: "radius", scale: "input_scale", power: "power", gain: "gain",
+    mirror: "mirror", "base-power": "base_power", guided: "guided_radius", relu: "before_relu",
+    floor: "above_floor", selection: "selection", base: "base", upsampling: "upsampling",
+  };
+  const CHOICES = ["relu", "floor", "selection", "base", "upsampling", "left", "right"];
+  const METHOD = Object.keys(FIELDS);
+
+  /* A preset as values of controls; its values are stops of the sliders. */
+  const WORDS_OF = { relu: ["after", "before"], floor: ["off", "on"] };
+  const valueOf = (name, value) => (WORDS_OF[name] ? WORDS_OF[name][Number(value)] : value);
+  const PRESETS = Object.fromEntries(Object.entries(DATA.presets).map(([preset, config]) =>
+    [preset, Object.fromEntries(METHOD.map((name) => [name, valueOf(name, config[FIELDS[name]])]))]));
+  for (const preset of Object.values(PRESETS)) {
+    for (const [name, steps] of Object.entries(STEPS)) {
+      if (name in preset && !steps.includes(preset[name])) steps.push(preset[name]);
+    }
+  }
+  Object.values(STEPS).forEach((steps) => steps.sort((a, b) => a - b));
 
   const find = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
@@ -61,7 +87,7 @@
   const ITEMS = STAGES.flatMap((stage) => stage.items);
   const EARLY = ["I-0", "I-1", "Ib-0", "Ib-1", "Id-0", "Id-1"];
   const LATE = ITEMS.map((item) => item.key).filter((key) => !EARLY.includes(key));
-  const brief = (key) => named(key).short;
+  const brief = (key) => named(key).text;
   const named = (key) => ITEMS.find((item) => item.key === key);
 
   /* ---- workers --------------------------------------------------------- */
@@ -111,10 +137,11 @@
   }
 
   const method = worker(
-    ["__fusionlibArithmetic", "__fusionlibDecomposition", "__fusionlibMethod", "__fusionlibPng",
-      "__fusionlibSimilarity", "__fusionlibTiling", "__fusionlibPipeline"],
+    ["__fusionlibArithmetic", "__fusionlibFilters", "__fusionlibDecomposition", "__fusionlibMethod",
+      "__fusionlibPng", "__fusionlibSimilarity", "__fusionlibTiling", "__fusionlibPipeline"],
     `(g) => g.__fusionlibPipeline.create(${JSON.stringify({
-      sequential: DATA.sequential, diverging: DATA.diverging, colours: DATA.colours })})`);
+      sequential: DATA.sequential, diverging: DATA.diverging, colours: DATA.colours,
+      fields: DATA.fields })})`);
 
   let network = null;
   function startNetwork() {
@@ -191,31 +218,68 @@
   const number = (name) => STEPS[name][Number(control(name)[0].value)];
 
   function settings() {
-    return {
-      lambda: number("lambda"), radius: number("radius"),
-      layers: control("layers").map((box, k) => (box.checked ? k : -1)).filter((k) => k >= 0),
-      relu: control("relu")[0].value, scale: number("scale"),
-      left: control("left")[0].value, right: control("right")[0].value, wipe: number("wipe"),
-      x: Number(control("x")[0].value), y: Number(control("y")[0].value),
-    };
+    const state = {};
+    for (const name of Object.keys(STEPS)) state[name] = number(name);
+    for (const name of CHOICES) state[name] = control(name)[0].value;
+    state.layers = control("layers").map((box, k) => (box.checked ? k : -1)).filter((k) => k >= 0);
+    return { ...state, ...(under || pinned()) };
+  }
+
+  /* The marked pixel, and the one under the mouse, which is read while it is there. */
+  const pinned = () => ({ x: Number(control("x")[0].value), y: Number(control("y")[0].value) });
+  let under = null;
+
+  /* Name of the preset with these settings, or "custom". */
+  function presetOf(state) {
+    const same = (preset) => METHOD.every((name) => String(preset[name]) === String(state[name]));
+    const found = Object.keys(PRESETS).find((name) => same(PRESETS[name]));
+    return state.layers.length === DATA.layers.length && found ? found : "custom";
+  }
+
+  /* Move controls to values; a slider to the step of that value, if it has it. */
+  function apply(values) {
+    for (const [name, value] of Object.entries(values)) {
+      const box = control(name)[0];
+      if (name in STEPS) {
+        const place = STEPS[name].indexOf(Number(value));
+        if (place >= 0) box.value = place;
+      } else if ([...box.options].some((option) => option.value === String(value))) box.value = value;
+    }
+  }
+
+  function usePreset(name) {
+    apply(PRESETS[name]);
+    control("layers").forEach((box) => { box.checked = true; });
+  }
+
+  function reset() {
+    usePreset("paper");
+    apply({ left: "I-0", right: "F", wipe: 50 });
+    pair.placed = false;
+    pair.size = "";
+    if (pair.loaded) resize();
+    update();
   }
 
   function describe() {
     for (const [name, text] of [
       ["lambda", (v) => String(v)], ["radius", (v) => `${v} (${2 * v + 1} × ${2 * v + 1})`],
-      ["scale", (v) => `× ${v}`], ["wipe", (v) => `${v}\u00a0%`]]) {
+      ["scale", (v) => `× ${v}`], ["power", String], ["gain", (v) => `× ${v}`],
+      ["mirror", (v) => (v ? `${v} px` : "none")], ["base-power", String],
+      ["guided", (v) => (v ? `${v} px` : "none")], ["wipe", (v) => `${v}\u00a0%`]]) {
       W.label(control(name)[0], text(number(name)));
     }
     for (const name of ["x", "y"]) W.label(control(name)[0], control(name)[0].value);
+    const state = settings();
+    control("preset")[0].value = presetOf(state);
+    for (const name of ["base-power", "guided"]) control(name)[0].disabled = state.base === "average";
   }
 
   /* The settings as the part of an address behind #. */
   function fragment() {
-    const now = settings(), parts = new URLSearchParams();
+    const now = { ...settings(), ...pinned() }, parts = new URLSearchParams();
     if (pair.scene) parts.set("scene", pair.scene);
-    for (const name of ["lambda", "radius", "relu", "scale", "left", "right", "wipe", "x", "y"]) {
-      parts.set(name, now[name]);
-    }
+    for (const name of [...METHOD, "left", "right", "wipe", "x", "y"]) parts.set(name, now[name]);
     parts.set("layers", now.layers.map((k) => k + 1).join("."));
     return `#${parts}`;
   }
@@ -223,14 +287,9 @@
   /* Take what can be used from the address; returns the scene that it names. */
   function restore() {
     const parts = new URLSearchParams(location.hash.slice(1));
-    for (const name of Object.keys(STEPS)) {
-      const place = parts.has(name) ? STEPS[name].indexOf(Number(parts.get(name))) : -1;
-      if (place >= 0) control(name)[0].value = place;
-    }
-    for (const name of ["relu", "left", "right"]) {
-      const box = control(name)[0], value = parts.get(name);
-      if ([...box.options].some((option) => option.value === value)) box.value = value;
-    }
+    if (parts.get("preset") in PRESETS) usePreset(parts.get("preset"));
+    const values = [...parts].filter(([name]) => name in STEPS || CHOICES.includes(name));
+    apply(Object.fromEntries(values));
     for (const name of ["x", "y"]) {
       const box = control(name)[0], value = Number(parts.get(name));
       if (parts.has(name) && value >= 0) {
@@ -293,11 +352,12 @@
 
   async function put(k, image) {
     pair.sources[k] = image;
+    if (image && !pair.scene) chooser.value = "";
     pair.version++;
     pair.loaded = pair.ready = false;
     const zone = all(".lab-drop")[k], canvas = zone.querySelector("canvas");
     const notes = image ? [`${image.width} × ${image.height}`] : [];
-    if (image && image.colour) notes.push("colour, its luminance is used");
+    if (image && image.chroma) notes.push("colour");
     if (image && image.deep) notes.push("16 bit");
     zone.querySelector(".lab-file").textContent = image
       ? `${image.name} (${notes.join(", ")})` : "No image yet: drop one here, or";
@@ -323,8 +383,12 @@
     progress(`One more image is needed: ${WORDS[empty]}`, 0);
   }
 
+  /* Scene to fuse, or "" for the reader's own files. */
+  const chooser = find(".lab-scene select");
+
   async function useScene(name) {
     fail("");
+    chooser.value = name;
     if (!globalThis[`__fusionlibScene_${name}`]) await script(`scene-${name}.js`);
     const scene = globalThis[`__fusionlibScene_${name}`];
     const files = scene.sources.map((text) => new File([A.fromBase64(text)], name));
@@ -332,6 +396,17 @@
     pair.scene = name;
     for (const k of [0, 1]) await put(k, { ...images[k], name: `${scene.title}, ${k ? "visible" : "infrared"}` });
     await go();
+  }
+
+  /* What the button does: the chosen scene, or the two files. */
+  async function press() {
+    const name = chooser.value;
+    if (!name && pair.scene) clear();
+    const job = name && name !== pair.scene ? useScene(name) : go();
+    await job.catch((error) => fail(technical(error)));
+    if (pair.ready && matchMedia("(max-width: 600px)").matches) {
+      find(".lab-result").scrollIntoView({ block: "start" });
+    }
   }
 
   /* Results that no longer belong to the sources are not shown. */
@@ -345,7 +420,7 @@
   function check() {
     const [first, second] = pair.sources;
     if (!first || !second) {
-      const missing = !first && !second ? "Two images are needed: drop them in, choose files, or use a scene."
+      const missing = !first && !second ? "Two images are needed: drop them in, choose files, or choose a scene."
         : `Only one image is there: ${WORDS[first ? 1 : 0]} is missing.`;
       throw problem(missing);
     }
@@ -408,9 +483,14 @@
     if (pair.fresh) {
       begin();
       pair.fresh = false;
-      const [{ plane, height, width }, second] = pair.sources;
+      const { height, width } = pair.sources[0];
       Object.assign(pair, { height, width });
-      await method("setPair", [[plane, second.plane], height, width]);
+      /* As by the library, one source in colour gives the result its colours. */
+      const coloured = pair.sources.filter((image) => image.chroma);
+      const chroma = coloured.length === 1 ? coloured[0].chroma : null;
+      pair.note = chroma ? " Its colours are those of the source in colour."
+        : coloured.length ? " Both sources are in colour, so only their luminance is fused." : "";
+      await method("setPair", [pair.sources.map((image) => image.plane), chroma, height, width]);
       if (version !== pair.version) return;
       pair.loaded = true;
       Object.assign(done, { lambda: null, fused: null, metrics: null, left: null, right: null });
@@ -431,15 +511,23 @@
       await paintThumbnails(EARLY);
       if (late()) return;
     }
-    const key = `${state.lambda} ${state.scale}`;
-    if (!(await activities(key, state, late))) return;
-    const how = JSON.stringify([key, state.radius, state.relu, state.layers]);
-    if (done.fused !== how) {
+    const reading = { what: "detail", lam: state.lambda, scale: state.scale, mirror: state.mirror };
+    const of = { what: "source", scale: 255, mirror: state.mirror };
+    const deep = state.base === "activity", floored = state.floor === "on";
+    if ((deep || floored) && !(await readFloor(late))) return;
+    if (deep && !(await activities(of, late))) return;
+    if (!(await activities(reading, late))) return;
+    const how = {
+      radius: state.radius, beforeRelu: state.relu === "before", floored, power: state.power,
+      upsampling: state.upsampling, enabled: state.layers, selection: state.selection, gain: state.gain,
+      base: state.base, basePower: state["base-power"], guided: state.guided, mirror: state.mirror,
+    };
+    const wanted = JSON.stringify([reading, how]);
+    if (done.fused !== wanted) {
       begin();
       progress("Weights, candidates and selection", 0.9);
-      const beforeRelu = state.relu === "before";
-      done.summary = await method("fuse", [key, { radius: state.radius, beforeRelu, enabled: state.layers }]);
-      Object.assign(done, { fused: how, metrics: null, left: null, right: null });
+      done.summary = await method("fuse", [reading, how]);
+      Object.assign(done, { fused: wanted, metrics: null, left: null, right: null });
       done.painted = false;
     }
     if (version !== pair.version) return;
@@ -480,10 +568,10 @@
     root.dataset.drawn = JSON.stringify(state);
   }
 
-  /* Have the network's maps for a lambda and an input scale; false if they are no
-   * longer wanted. */
-  async function activities(key, state, late) {
-    const tiles = await method("missing", [key]);
+  /* Have the network's maps for a reading, see pipeline.js; false if they are no longer
+   * wanted. */
+  async function activities(reading, late) {
+    const tiles = await method("missing", [reading]);
     if (!tiles.length) return true;
     begin();
     find(".lab-gallery").setAttribute("aria-busy", "true");
@@ -492,21 +580,32 @@
     if (late()) return false;
     const engines = await startNetwork();
     const jobs = [0, 1].flatMap((k) => tiles.map((tile, n) => ({ k, tile, n }))), outputs = [[], []];
+    const what = reading.what === "source" ? "Network, for the base parts" : "Network";
     let next = 0;
     await Promise.all(engines.map(async (ask) => {
       while (next < jobs.length && !late()) {
         const { k, tile, n } = jobs[next++];
-        progress(tiles.length > 1 ? `Network: tile ${next} of ${jobs.length}`
-          : "Network: both sources", 0.2 + (0.7 * (next - 1)) / jobs.length);
-        const input = await method("input", [k, tile, state.scale]);
+        progress(`${what}: ${tiles.length > 1 ? `tile ${next} of ${jobs.length}` : "both sources"}`,
+          0.2 + (0.7 * (next - 1)) / jobs.length);
+        const input = await method("input", [reading, k, tile]);
         outputs[k][n] = await ask("run", [input, tile.height, tile.width], [input.buffer]);
       }
     }));
     if (late()) return false;
     const buffers = outputs.flat().flatMap((maps) => Object.values(maps).map((map) => map.buffer));
-    await method("keep", [key, tiles, outputs], buffers);
+    await method("keep", [reading, tiles, outputs], buffers);
     find(".lab-gallery").removeAttribute("aria-busy");
     return true;
+  }
+
+  /* Have the network's response to an empty image. */
+  async function readFloor(late) {
+    const side = await method("emptySide");
+    if (!side) return true;
+    const [ask] = await startNetwork();
+    const empty = new Float32Array(side * side);
+    await method("keepFloor", [await ask("run", [empty, side, side], [empty.buffer])]);
+    return !late();
   }
 
   /* ---- pictures --------------------------------------------------------- */
@@ -534,13 +633,21 @@
 
   const canvas = find(".fl-frame canvas");
   const line = W.handle(canvas, (x) => {
-    W.slide(control("wipe")[0], x);
+    const box = control("wipe")[0];
+    box.value = W.step(box, x);
     update();
   });
-  const ring = W.cursor(canvas, (x, y) => {
-    W.slide(control("x")[0], x);
-    W.slide(control("y")[0], y);
+  const pixel = (left, top) => ({ x: W.step(control("x")[0], left), y: W.step(control("y")[0], top) });
+  const ring = W.cursor(canvas, (left, top) => {
+    const { x, y } = pixel(left, top);
+    control("x")[0].value = x;
+    control("y")[0].value = y;
+    under = null;
     update();
+  }, (...at) => {
+    const before = under;
+    under = at.length ? pixel(...at) : null;
+    if (before || under) update();
   });
 
   function resize() {
@@ -574,7 +681,9 @@
       W.sharpen(canvas);
     }
     line(state.wipe, brief(state.left), brief(state.right));
-    ring(state.x, state.y);
+    ring(pinned(), under);
+    find(".lab-at").textContent = `${under ? "Under the pointer" : "At the marked pixel"}: ` +
+      `column ${state.x}, row ${state.y}`;
     table(await method("values", [state.x, state.y]));
     for (const button of all(".lab-thumb")) {
       button.setAttribute("aria-pressed", String(button.dataset.stage === state.left));
@@ -582,35 +691,41 @@
   }
 
   function table(v) {
+    const grey = (x) => fixed(255 * x, 2);
     const rows = [
-      ["Intensity", fixed(v.I[0], 4), fixed(v.I[1], 4), fixed(v.base[2] + v.detail[2], 4)],
-      ["Base", ...v.base.map((x) => fixed(x, 4))],
-      ["Detail", ...v.detail.map((x) => fixed(x, 4))],
+      ["Source, fused image", grey(v.I[0]), grey(v.I[1]), grey(v.I[2])],
+      ["Mean of the sources", "", "", grey(v.mean)],
+      ["Base", ...v.base.map(grey)],
+      ["Weight of the base", ...v.shares.map((x) => fixed(x, 4)), ""],
+      ["Detail", ...v.detail.map(grey)],
     ];
     const marked = [];
     v.layers.forEach((layer, k) => {
-      if (v.winner === k) marked.push(rows.length, rows.length + 1);
-      rows.push([`${DATA.layers[k]} activity`, ...layer.activity.map(digits), ""]);
-      rows.push([`${DATA.layers[k]} weight`, ...layer.weights.map((x) => fixed(x, 4)), fixed(layer.candidate, 4)]);
+      if (v.winner === k) marked.push(rows.length, rows.length + 1, rows.length + 2);
+      const name = DATA.layers[k];
+      rows.push([`${name} activity`, ...layer.activity.map(digits), ""]);
+      rows.push([`${name} weight`, ...layer.weights.map((x) => fixed(x, 4)), ""]);
+      rows.push([`${name} candidate`, "", "", grey(layer.candidate)]);
     });
-    rows.push(["8-bit value", ...v.I.slice(0, 2).map((x) => String(A.toUint8(x))), String(v.image)]);
-    rows.push(["Mean of the sources", "", "", String(v.mean)]);
     W.table(find(".fl-table tbody"), rows, marked);
   }
 
   function report(state, { summary, metrics }) {
     const wins = state.layers.map((k) => `${DATA.layers[k]} ${shareText(summary.shares[k])}`);
-    find(".lab-wins").textContent = `Wins: ${wins.join(", ")}. The fused image is on average ` +
-      `${fixed(summary.away, 2)} grey levels from the mean of the sources.`;
-    find(".lab-nabf").textContent = fixed(metrics.nabf, 5);
-    find(".lab-ssim").textContent = fixed((metrics.ssim[0] + metrics.ssim[1]) / 2, 5);
-    find(".lab-ssims").textContent = `${fixed(metrics.ssim[0], 5)}, ${fixed(metrics.ssim[1], 5)}`;
+    find(".lab-wins").textContent = `Wins: ${wins.join(", ")}. The fused image differs from the mean ` +
+      `of the sources by ${fixed(summary.departure, 2)} grey levels (root mean square).${pair.note}`;
+    for (const [name, { nabf, ssim }] of Object.entries(metrics)) {
+      const cells = root.querySelectorAll(`[data-scores="${name}"] td`);
+      [nabf, (ssim[0] + ssim[1]) / 2, ...ssim].forEach((value, k) => {
+        cells[k].textContent = fixed(value, 5);
+      });
+    }
   }
 
-  async function save(key) {
+  async function save(key, deep = false) {
     const name = pair.scene || "fused-pair";
-    const blob = await method("png", [key]);
-    const link = make("a", { href: URL.createObjectURL(blob), download: `${name}-${key}.png` });
+    const blob = await method("png", [key, deep]);
+    const link = make("a", { href: URL.createObjectURL(blob), download: `${name}-${key}${deep ? "-16" : ""}.png` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
@@ -656,17 +771,21 @@
     for (const side of ["left", "right"]) {
       control(side)[0].append(...ITEMS.map((item) =>
         make("option", { value: item.key, textContent: item.text.replace(/^./, (c) => c.toUpperCase()) })));
-      control(side)[0].value = side === "left" ? "F" : "mean";
+      control(side)[0].value = side === "left" ? "I-0" : "F";
     }
     for (const [name, title] of Object.entries(DATA.scenes)) {
-      find(".lab-scene select").append(make("option", { value: name, textContent: title }));
+      chooser.append(make("option", { value: name, textContent: title }));
+    }
+    chooser.append(make("option", { value: "", textContent: "My own two files" }));
+    for (const name of [...Object.keys(PRESETS), "custom"]) {
+      control("preset")[0].append(make("option", { value: name, textContent: DATA.words[name] || name }));
     }
     control("layers").forEach((box, k) => {
       box.closest("label").querySelector(".fl-swatch").style.background = `rgb(${DATA.colours[k]})`;
     });
-    for (const [name, start] of [["lambda", 5], ["radius", 1], ["scale", 1], ["wipe", 50]]) {
-      Object.assign(control(name)[0], { max: STEPS[name].length - 1, value: STEPS[name].indexOf(start) });
-    }
+    for (const name of Object.keys(STEPS)) control(name)[0].max = STEPS[name].length - 1;
+    usePreset("paper");
+    apply({ wipe: 50 });
   }
 
   function listen() {
@@ -688,11 +807,21 @@
     for (const kind of ["dragover", "drop"]) {
       window.addEventListener(kind, (event) => event.preventDefault());
     }
-    find(".lab-scene button").addEventListener("click", () =>
-      useScene(find(".lab-scene select").value).catch((error) => fail(technical(error))));
-    find(".lab-go").addEventListener("click", go);
+    find(".lab-go").addEventListener("click", press);
+    find(".lab-reset").addEventListener("click", reset);
+    for (const button of all(".lab-keep")) {
+      button.addEventListener("click", () => {
+        if (pair.ready) save("F", button.dataset.bits === "16").catch((error) => fail(technical(error)));
+      });
+    }
+    find(".lab-full").addEventListener("click", () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else find(".fl-frame").requestFullscreen().catch((error) => fail(technical(error)));
+    });
     root.addEventListener("input", (event) => {
-      if (!event.target.dataset.control) return;
+      const { control: name } = event.target.dataset;
+      if (!name) return;
+      if (name === "preset" && event.target.value in PRESETS) usePreset(event.target.value);
       moved = moved || event.target.type === "range";
       update();
     });
@@ -732,22 +861,25 @@
         `The network is not part of this build of the book: ${MODEL.reason}. With npm on the machine, `,
         make("code", { textContent: "make book" }),
         " builds it in; everything else in the book works without it.");
-      find(".lab-go").disabled = find(".lab-scene button").disabled = true;
+      find(".lab-go").disabled = true;
       for (const input of all(".lab-drop input")) input.disabled = true;
       return;
     }
     const { weights, quantize, bytes } = MODEL;
     const kernels = quantize === "int8" ? "kernels in 8 bits" : quantize === "fp16" ? "kernels in 16 bits" : "float32";
+    const size = Math.ceil((OVER_HTTP ? ["ort.wasm.min.js", "ort-wasm-simd-threaded.mjs",
+      "ort-wasm-simd-threaded.wasm", "network.onnx"] : ["bundle.js"])
+      .reduce((sum, name) => sum + bytes[name], 0) / 1e6);
     box.textContent = `Network: VGG-19 up to relu4_1, ${kernels}. Weights: ${weights.label}. With its runtime it is ` +
-      `${Math.ceil((0.75 * bytes["bundle.js"]) / 1e6)} MB, compressed, and loaded when you start.`;
+      `${size} MB${OVER_HTTP ? " (about 7 MB where the server compresses)" : ""}, loaded when you start.`;
   }
 
   build();
   introduce();
   const scene = restore();
-  if (scene) find(".lab-scene select").value = scene;
+  if (scene) chooser.value = scene;
   listen();
-  progress(scene ? "Settings restored: press “Use this scene”" : "Waiting for a pair", 0);
+  progress(scene ? "Settings restored: press “Fuse”" : "Waiting for a pair", 0);
   describe();
   root.dataset.state = "waiting";
   root.dataset.drawn = JSON.stringify(settings());

@@ -1,7 +1,7 @@
 /* PNG files, read and written without a canvas: pure functions, no DOM.
  *
  * A canvas has 8 bits only, and some browsers disturb what is read back from one.
- * Reads every PNG but interlaced ones; writes 8-bit grey and RGB.
+ * Reads every PNG but interlaced ones; writes grey and RGB of 8 or 16 bits.
  */
 globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
   "use strict";
@@ -193,16 +193,20 @@ globalThis.__fusionlibPng = globalThis.__fusionlibPng || (function make() {
     return out;
   }
 
-  /* A file with the pixels of (height, width) or (height, width, 3) bytes. */
+  /* A file with the pixels of (height, width) or (height, width, 3), of as many bits as
+   * their numbers have. */
   async function encode(pixels, height, width) {
-    const lanes = pixels.length / (height * width), line = lanes * width;
+    const lanes = pixels.length / (height * width), bytes = pixels.BYTES_PER_ELEMENT;
+    const line = lanes * width * bytes, raw = new Uint8Array(height * (line + 1));
     const header = new Uint8Array(13), view = new DataView(header.buffer);
     view.setUint32(0, width);
     view.setUint32(4, height);
-    header.set([8, lanes === 3 ? 2 : 0, 0, 0, 0], 8);
-    const raw = new Uint8Array(height * (line + 1));
-    for (let y = 0; y < height; y++) {
-      raw.set(pixels.subarray(y * line, (y + 1) * line), y * (line + 1) + 1);
+    header.set([8 * bytes, lanes === 3 ? 2 : 0, 0, 0, 0], 8);
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let o = y * (line + 1) + 1; o < (y + 1) * (line + 1); o++, i++) {
+        if (bytes === 2) raw[o++] = pixels[i] >> 8;
+        raw[o] = pixels[i] & 255;
+      }
     }
     const packed = await A.through(raw, new CompressionStream("deflate"));
     const file = [Uint8Array.from(SIGNATURE), chunk("IHDR", header), chunk("IDAT", packed),

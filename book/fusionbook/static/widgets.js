@@ -43,10 +43,10 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
     input.closest("label").querySelector("output").textContent = text;
   }
 
-  /* Move a slider to a place between 0 and 1. */
-  function slide(input, fraction) {
+  /* Step of a slider at a place between 0 and 1. */
+  function step(input, fraction) {
     const last = Number(input.max);
-    input.value = A.clip(Math.floor(fraction * (last + 1)), 0, last);
+    return A.clip(Math.floor(fraction * (last + 1)), 0, last);
   }
 
   /* Where in a box an event happened, from 0 to 1. */
@@ -81,19 +81,46 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
     };
   }
 
-  /* A ring around one pixel, which the pointer moves. Returns how to place it. */
-  function cursor(canvas, moved) {
-    const ring = over(canvas, "fl-cursor");
-    const follow = (event) => moved(...where(event, canvas));
-    canvas.addEventListener("pointerdown", follow);
-    canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" || event.buttons) follow(event);
+  /* Side of the square of pixels that the loupe shows. */
+  const LOUPE = 15;
+
+  /* How far a finger may slip, in pixels of the screen, and still tap. */
+  const SLIP = 8;
+
+  /* A ring around one pixel, which a click or a tap moves: `pin(x, y)`, from 0 to 1. A mouse
+   * that only moves previews: `preview(x, y)`, and `preview()` when it leaves. Scrolling
+   * with a finger does nothing. Returns how to place the ring and what is under the mouse. */
+  function cursor(canvas, pin, preview) {
+    const ring = over(canvas, "fl-cursor"), ghost = over(canvas, "fl-cursor fl-ghost");
+    const glass = make("canvas", { width: LOUPE, height: LOUPE, className: "fl-loupe fl-zoomed" });
+    over(canvas, "fl-glass", glass);
+    let from = null;
+    canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; });
+    canvas.addEventListener("pointercancel", () => { from = null; });
+    canvas.addEventListener("pointerup", (event) => {
+      const still = from && Math.hypot(event.clientX - from[0], event.clientY - from[1]) < SLIP;
+      from = null;
+      if (still) pin(...where(event, canvas));
     });
-    return (x, y) => {
-      ring.style.left = `${(100 * (x + 0.5)) / canvas.width}%`;
-      ring.style.top = `${(100 * (y + 0.5)) / canvas.height}%`;
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") preview(...where(event, canvas));
+    });
+    canvas.addEventListener("pointerleave", () => preview());
+    const put = (element, { x, y }) => {
+      element.style.left = `${(100 * (x + 0.5)) / canvas.width}%`;
+      element.style.top = `${(100 * (y + 0.5)) / canvas.height}%`;
+    };
+    return (pinned, under) => {
+      put(ring, pinned);
+      ghost.hidden = !under;
+      if (under) put(ghost, under);
+      const { x, y } = under || pinned, context = glass.getContext("2d"), reach = (LOUPE - 1) / 2;
+      context.fillRect(0, 0, LOUPE, LOUPE);
+      context.drawImage(canvas, x - reach, y - reach, LOUPE, LOUPE, 0, 0, LOUPE, LOUPE);
+      /* In the corner that is farther from the pixel. */
+      glass.parentElement.classList.toggle("fl-far", x < canvas.width / 2);
     };
   }
 
-  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, slide, table };
+  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, step, table, where };
 })();
