@@ -34,6 +34,7 @@ __all__ = [
     "open_weights",
     "paper_note",
     "paper_value",
+    "partial_note",
     "task_numbers",
 ]
 
@@ -118,6 +119,32 @@ def by_kind(
     texts = {"paper": paper, "other": paper if other is None else other}
     text = (texts | {"random": random})[weights.kind]
     return Markdown(text) if text else None
+
+
+def partial_note(weights: VGGWeights) -> Any:
+    """Return a warning about relu4_1 if a part of the weights is missing.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The weights of the page.
+
+    Returns
+    -------
+    IPython.display.Markdown or None
+        The text, for the last line of a cell; None, which shows nothing, if the
+        weights are complete.
+    """
+    from IPython.display import Markdown
+
+    if not weights.partial:
+        return None
+    return Markdown(
+        f"**These weights are not complete:** {weights.partial}. So what this page shows "
+        "and counts for relu4_1 is not what the whole network gives: its maps lie one "
+        "sample, which is 8 pixels, too far up and left, and their last row and column "
+        "see nothing but padding. The other three layers are exact."
+    )
 
 
 def inside(maps: Any, name: str) -> Any:
