@@ -139,11 +139,16 @@ def partial_note(weights: VGGWeights) -> Any:
 
     if not weights.partial:
         return None
+    moved = (
+        " With that one tap, its maps lie one sample, which is 8 pixels, too far up and "
+        "left, and their last row and column see nothing but padding."
+        if "only kernel tap (2,2)" in weights.partial
+        else ""
+    )
     return Markdown(
-        f"**These weights are not complete:** {weights.partial}. So what this page shows "
-        "and counts for relu4_1 is not what the whole network gives: its maps lie one "
-        "sample, which is 8 pixels, too far up and left, and their last row and column "
-        "see nothing but padding. The other three layers are exact."
+        f"**These weights are not complete:** {weights.partial}. What this page shows "
+        "and counts for relu4_1 is not what the whole network gives; the other three "
+        f"layers are exact.{moved}"
     )
 
 
