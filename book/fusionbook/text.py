@@ -140,7 +140,7 @@ def partial_note(weights: VGGWeights) -> Any:
     if not weights.partial:
         return None
     moved = (
-        " With that one tap, its maps lie one sample, which is 8 pixels, too far up and "
+        " With that one tap, its maps lie one sample (8 pixels) too far up and "
         "left, and their last row and column see nothing but padding."
         if "only kernel tap (2,2)" in weights.partial
         else ""
