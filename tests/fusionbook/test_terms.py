@@ -15,7 +15,9 @@ def prose(path):
     if path.suffix != ".ipynb":
         return path.read_text("utf-8")
     cells = json.loads(path.read_text("utf-8"))["cells"]
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return "\n".join(
+        "".join(c["source"]) for c in cells if c["cell_type"] == "markdown"
+    )
 
 
 def glossary():
