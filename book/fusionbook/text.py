@@ -51,11 +51,8 @@ SETTINGS = {
 
 #: How a table names and prints a number; the last word of a name may be a layer.
 _WORDING = {
-    "departure": ("root mean square of F minus mean, grey levels", "{:.2f}"),
-    "largest departure": (
-        "largest difference from the mean, grey levels",
-        "{:.1f}",
-    ),
+    "departure": ("departure from the mean (rms), grey levels", "{:.2f}"),
+    "largest departure": ("largest departure, grey levels", "{:.1f}"),
     "winner share": ("pixels won by {}", "{:.0%}"),
     "lowest weight": ("lowest infrared weight, {}", "{:.3f}"),
     "highest weight": ("highest infrared weight, {}", "{:.3f}"),
