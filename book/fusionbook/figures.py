@@ -8,7 +8,6 @@ only drawn there.
 
 from __future__ import annotations
 
-import base64
 import functools
 import io
 import math
@@ -20,7 +19,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from fusionlib.vgg.layers import (
     CONVOLUTIONS,
@@ -54,9 +52,6 @@ __all__ = [
 SEQUENTIAL = ListedColormap(colours.SEQUENTIAL / 255, "sequential")
 DIVERGING = ListedColormap(colours.DIVERGING / 255, "diverging")
 
-#: Letters of the largest SVG that is shown; a chart of very many points stays a PNG.
-LARGEST_SVG = 200_000
-
 #: Largest change of a colour channel, of 255, that a palette may cause.
 _INVISIBLE = 12
 
@@ -76,7 +71,6 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
-    "svg.hashsalt": "book",  # names inside an SVG are the same in every build
     "figure.constrained_layout.h_pad": 0.02,
     "figure.constrained_layout.w_pad": 0.03,
     "figure.constrained_layout.hspace": 0.02,
@@ -124,7 +118,7 @@ class BookAxes(Axes):
     "supxlabel", "supylabel", "text",
 )  # fmt: skip
 class BookFigure(Figure):
-    """A figure that a notebook shows once: a chart as SVG, pictures as a small PNG."""
+    """A figure that a notebook shows once, as a PNG that is as small as it can be."""
 
     def png(self) -> bytes:
         """Return the figure as the bytes of a PNG file.
@@ -157,18 +151,6 @@ class BookFigure(Figure):
         plt.close(self)
         return small.getvalue()
 
-    def svg(self) -> str:
-        """Return the figure as SVG, the same text in every build."""
-        buffer = io.StringIO()
-        self.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04,
-                     metadata={"Date": None})  # fmt: skip
-        return buffer.getvalue()
-
-    @property
-    def is_chart(self) -> bool:
-        """Whether the figure has lines and letters only, and no picture."""
-        return not self.findobj(AxesImage)
-
     def _drawn(self) -> Any:
         from PIL import Image
 
@@ -177,13 +159,9 @@ class BookFigure(Figure):
         return Image.open(buffer).convert("RGB")
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import Image, display
 
-        # Pages without SVG, such as a printed book's, take the PNG.
-        shown: dict[str, Any] = {"image/png": base64.b64encode(self.png()).decode()}
-        if self.is_chart and len(drawn := self.svg()) <= LARGEST_SVG:
-            shown["image/svg+xml"] = drawn
-        display(shown, raw=True)
+        display(Image(self.png(), format="png"))
         plt.close(self)
 
 

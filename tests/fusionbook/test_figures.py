@@ -208,27 +208,3 @@ def test_small_files_show_what_was_drawn():
         jpeg = Image.open(io.BytesIO(drawing.jpeg()))
         assert jpeg.format == "JPEG"
         assert jpeg.size == small.size
-
-
-def shown_as(monkeypatch, drawing):
-    """The forms in which a notebook gets a figure."""
-    found = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda data, **options: found.append(data)
-    )
-    drawing._ipython_display_()
-    return found[0]
-
-
-def test_charts_are_shown_as_svg_too_and_pictures_are_not(images, monkeypatch):
-    def chart():
-        drawing, axes = figure()
-        axes.plot([1, 2, 3])
-        return drawing
-
-    assert chart().svg() == chart().svg()
-    assert set(shown_as(monkeypatch, chart())) == {"image/png", "image/svg+xml"}
-    assert set(shown_as(monkeypatch, show_images(images, "abc"))) == {"image/png"}
-    crowded, axes = figure()
-    axes.scatter(np.arange(9999), np.arange(9999) ** 0.5)
-    assert set(shown_as(monkeypatch, crowded)) == {"image/png"}
