@@ -34,6 +34,7 @@ __all__ = [
     "open_weights",
     "paper_note",
     "paper_value",
+    "partial_note",
     "task_numbers",
 ]
 
@@ -50,11 +51,8 @@ SETTINGS = {
 
 #: How a table names and prints a number; the last word of a name may be a layer.
 _WORDING = {
-    "departure": ("root mean square of F minus mean, grey levels", "{:.2f}"),
-    "largest departure": (
-        "largest difference from the mean, grey levels",
-        "{:.1f}",
-    ),
+    "departure": ("departure from the mean (rms), grey levels", "{:.2f}"),
+    "largest departure": ("largest departure, grey levels", "{:.1f}"),
     "winner share": ("pixels won by {}", "{:.0%}"),
     "lowest weight": ("lowest infrared weight, {}", "{:.3f}"),
     "highest weight": ("highest infrared weight, {}", "{:.3f}"),
@@ -118,6 +116,37 @@ def by_kind(
     texts = {"paper": paper, "other": paper if other is None else other}
     text = (texts | {"random": random})[weights.kind]
     return Markdown(text) if text else None
+
+
+def partial_note(weights: VGGWeights) -> Any:
+    """Return a warning about relu4_1 if a part of the weights is missing.
+
+    Parameters
+    ----------
+    weights : VGGWeights
+        The weights of the page.
+
+    Returns
+    -------
+    IPython.display.Markdown or None
+        The text, for the last line of a cell; None, which shows nothing, if the
+        weights are complete.
+    """
+    from IPython.display import Markdown
+
+    if not weights.partial:
+        return None
+    moved = (
+        " With that one tap, its maps lie one sample (8 pixels) too far up and "
+        "left, and their last row and column see nothing but padding."
+        if "only kernel tap (2,2)" in weights.partial
+        else ""
+    )
+    return Markdown(
+        f"**These weights are not complete:** {weights.partial}. What this page shows "
+        "and counts for relu4_1 is not what the whole network gives; the other three "
+        f"layers are exact.{moved}"
+    )
 
 
 def inside(maps: Any, name: str) -> Any:

@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = [path for path in PATHS if path.stem[:2].isdigit()]
 LONGEST_CELL = 15
 ENDING = ["Summary", "Exercises", "References"]
 
@@ -86,11 +87,17 @@ def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
     return read(request.param)
 
 
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def chapter(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    """A notebook with a number: it has exercises, an appendix has none."""
+    return read(request.param)
+
+
 def test_the_table_of_contents_lists_all_chapters_in_order() -> None:
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf-8"))
     files = re.findall(r"'file': '(notebooks/[^']+)'", str(toc))
     assert files == [f"notebooks/{path.stem}" for path in PATHS]
-    assert [int(path.stem[:2]) for path in PATHS] == list(range(len(PATHS)))
+    assert [int(path.stem[:2]) for path in CHAPTERS] == list(range(len(CHAPTERS)))
 
 
 def test_names_are_unique_in_the_book() -> None:
@@ -132,10 +139,10 @@ def test_installs_on_colab_only(notebook: nbformat.NotebookNode) -> None:
     assert "remove-cell" in first.metadata.tags
 
 
-def test_has_the_required_sections(notebook: nbformat.NotebookNode) -> None:
-    names = list(sections(notebook))
+def test_has_the_required_sections(chapter: nbformat.NotebookNode) -> None:
+    names = list(sections(chapter))
     assert names[-3:] == ENDING
-    number = int(notebook.cells[0].id[2:4])
+    number = int(chapter.cells[0].id[2:4])
     if 1 <= number <= 6:
         assert names[-4] == "Explore"
 
@@ -168,8 +175,8 @@ def test_figures_have_caption_and_alt_text(notebook: nbformat.NotebookNode) -> N
         assert alt != caption, cell.id
 
 
-def test_exercises_are_paired_with_solutions(notebook: nbformat.NotebookNode) -> None:
-    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+def test_exercises_are_paired_with_solutions(chapter: nbformat.NotebookNode) -> None:
+    prose = [c.source for c in chapter.cells if c.cell_type == "markdown"]
     text = "\n".join(prose)
     labels = EXERCISE.findall(text)
     assert 3 <= len(labels) <= 5
@@ -179,10 +186,10 @@ def test_exercises_are_paired_with_solutions(notebook: nbformat.NotebookNode) ->
     assert all(":class: dropdown" in one for one in dropdowns)
 
 
-def test_solutions_are_executed(notebook: nbformat.NotebookNode) -> None:
+def test_solutions_are_executed(chapter: nbformat.NotebookNode) -> None:
     inside = ""
     codes: dict[str, list[str]] = {}
-    for cell in notebook.cells:
+    for cell in chapter.cells:
         if cell.cell_type == "code":
             if inside:
                 codes[inside].append(cell.source)
@@ -196,3 +203,15 @@ def test_solutions_are_executed(notebook: nbformat.NotebookNode) -> None:
     assert codes
     for label, cells in codes.items():
         assert any(map(asserts, cells)), f"the solution of {label} checks nothing"
+
+
+def test_the_method_takes_forty_lines() -> None:
+    """Three cells with equations, and no checks among them."""
+    cells = read(ROOT / "notebooks" / "appendix_forty_lines.ipynb").cells
+    codes = [cell.source for cell in cells if "# equation" in cell.source]
+    assert len(codes) == 3
+    lines = [line for code in codes for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 40
+    assert not any(map(asserts, codes))
+    numbers = re.findall(r"# equation \((\d+)\)", "\n".join(codes))
+    assert sorted(map(int, numbers)) == list(range(1, 12))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib.util
 import json
 import re
@@ -21,6 +22,7 @@ from fusionbook.text import (
     open_chapter,
     paper_note,
     paper_value,
+    partial_note,
     task_numbers,
 )
 from fusionlib import load_pair
@@ -153,3 +155,9 @@ def test_stored_numbers_can_be_repeated(oxford, name, request):
         found = again[row["setting"], row["name"]]
         close = pytest.approx(float(row["value"]), rel=1e-3, abs=1e-4)
         assert found == close, row
+
+
+def test_only_partial_weights_get_a_warning(seeded):
+    assert partial_note(seeded) is None
+    incomplete = dataclasses.replace(seeded, partial="one tap only")
+    assert "one tap only" in partial_note(incomplete).data
