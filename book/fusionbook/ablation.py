@@ -19,7 +19,14 @@ from fusionlib.evaluation.variants import COLUMNS
 from fusionlib.images.io import check_file
 from fusionlib.images.validation import check_positive_int
 
-__all__ = ["Ablation", "Effect", "paired_bootstrap", "read_ablation"]
+__all__ = [
+    "Ablation",
+    "Effect",
+    "paired_bootstrap",
+    "read_ablation",
+    "read_more",
+    "read_numbers",
+]
 
 
 @dataclass(frozen=True)
@@ -179,3 +186,41 @@ def read_ablation(path: str | os.PathLike[str]) -> Ablation:
         return Ablation(rows, dict(json.loads(first.removeprefix(_MARK))))
     except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"ablation: {path} is damaged ({reason(error)})") from None
+
+
+def read_numbers(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Return a stored table, such as ``rounding.csv``, as a structured array.
+
+    Parameters
+    ----------
+    path : path-like
+        Text with the provenance in its first line and names in its second.
+    """
+    return np.genfromtxt(
+        check_file(path, "table"),
+        delimiter=",",
+        names=True,
+        dtype=None,
+        encoding="utf-8",
+        skip_header=1,
+    )
+
+
+def read_more(ablation: Ablation, path: str | os.PathLike[str]) -> Ablation:
+    """Return an ablation with the columns of ``ablation_more.csv`` added to its rows.
+
+    Parameters
+    ----------
+    ablation : Ablation
+        From :func:`read_ablation`; its own values stay where both have one.
+    path : path-like
+        What ``make_ablation_more.py`` wrote.
+    """
+    lines = check_file(path, "table").read_text("utf-8").splitlines()[1:]
+    rows = {key: dict(row) for key, row in ablation.rows.items()}
+    for line in csv.DictReader(lines):
+        key = line.pop("pair"), line.pop("variant")
+        found = {name: float(text) for name, text in line.items() if text}
+        known = {n: v for n, v in rows.get(key, {}).items() if not math.isnan(v)}
+        rows[key] = found | known
+    return Ablation(rows, ablation.provenance)

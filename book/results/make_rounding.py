@@ -33,8 +33,8 @@ def means(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
     down, odd = total // 2, total % 2
     floats = (first + second) / 2
     return {
-        "half to even, exact": (down + odd * (down % 2)) / 255,
-        "half up, exact": (down + odd) / 255,
+        "half to even of integers": (down + odd * (down % 2)) / 255,
+        "half up of integers": (down + odd) / 255,
         "np.rint of floats": np.rint(255 * floats) / 255,
         "to_uint8 of floats": to_uint8(floats) / 255,
         "not rounded": floats,
