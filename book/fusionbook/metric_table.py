@@ -346,7 +346,9 @@ def fooled(sources: Sequence[Image]) -> list[tuple[str, str, str, float, float]]
         Metric, worse image, better image, and the values of the two.
     """
     images = fooling_images(*sources)
-    return [
-        (name, *fact.fooled, *(METRICS[name](images[f], sources) for f in fact.fooled))
-        for name, fact in FACTS.items()
-    ]
+    found = []
+    for name, fact in FACTS.items():
+        worse, better = fact.fooled
+        first, second = (METRICS[name](images[one], sources) for one in fact.fooled)
+        found.append((name, worse, better, first, second))
+    return found
