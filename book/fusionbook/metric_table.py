@@ -317,13 +317,17 @@ def metric_table(names: Sequence[str] = tuple(METRICS)) -> Any:
     """
     from IPython.display import Markdown
 
-    head = ["Metric", "The question it asks", "Range, better", "Formula", "Blind to"]
+    head = [
+        "Metric",
+        "The question it asks, and its formula",
+        "Range, better",
+        "Blind to",
+    ]
     rows = [
         [
             f"{term(name)} ${METRICS[name].symbol}$",
-            FACTS[name].question,
+            f"{FACTS[name].question}<br>${FACTS[name].formula}$",
             _range(METRICS[name]),
-            f"${FACTS[name].formula}$",
             FACTS[name].blind,
         ]
         for name in names
