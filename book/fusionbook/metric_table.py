@@ -141,8 +141,7 @@ FACTS: Mapping[str, Fact] = {
     ),
     "Q_Y": Fact(
         "How alike are F and the source that is nearer, window by window?",
-        r"\mathrm{mean}_w \begin{cases} Q(w) & \mathrm{SSIM}(I_1, I_2) \ge 0.75 \\ "
-        r"\max_k \mathrm{SSIM}(F, I_k) & \text{else} \end{cases}",
+        r"\mathrm{mean}_w\, \left( Q(w) \text{ or } \max_k \mathrm{SSIM}(F, I_k) \right)",
         _ONE,
         _COPY,
     ),
@@ -318,16 +317,14 @@ def metric_table(names: Sequence[str] = tuple(METRICS)) -> Any:
     from IPython.display import Markdown
 
     head = [
-        "Metric",
+        "Metric, range, better",
         "The question it asks, and its formula",
-        "Range, better",
         "Blind to",
     ]
     rows = [
         [
-            f"{term(name)} ${METRICS[name].symbol}$",
+            f"{term(name)} ${METRICS[name].symbol}$<br>{_range(METRICS[name])}",
             f"{FACTS[name].question}<br>${FACTS[name].formula}$",
-            _range(METRICS[name]),
             FACTS[name].blind,
         ]
         for name in names
