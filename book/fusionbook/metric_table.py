@@ -141,7 +141,7 @@ FACTS: Mapping[str, Fact] = {
     ),
     "Q_Y": Fact(
         "How alike are F and the source that is nearer, window by window?",
-        r"\mathrm{mean}_w\, \left( Q(w) \text{ or } \max_k \mathrm{SSIM}(F, I_k) \right)",
+        r"\mathrm{mean}_w\, (Q(w) \text{ or } \max_k \mathrm{SSIM}(F, I_k))",
         _ONE,
         _COPY,
     ),
