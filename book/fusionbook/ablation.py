@@ -19,7 +19,15 @@ from fusionlib.evaluation.variants import COLUMNS
 from fusionlib.images.io import check_file
 from fusionlib.images.validation import check_positive_int
 
-__all__ = ["Ablation", "Effect", "paired_bootstrap", "read_ablation"]
+__all__ = [
+    "Ablation",
+    "Comparisons",
+    "Effect",
+    "paired_bootstrap",
+    "read_ablation",
+    "read_more",
+    "read_numbers",
+]
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,111 @@ class Ablation:
         return paired_bootstrap(ours - self.values(against, column, pairs))
 
 
+class Comparisons:
+    """The comparisons of a page, in words, and how many there were.
+
+    Who looks at many intervals finds some that leave out zero by chance, so a page
+    must say how many it shows.
+
+    Parameters
+    ----------
+    ablation : Ablation
+        Measured rows.
+    words : mapping of str to str
+        What variants are called in tables and charts; others keep their name.
+
+    Attributes
+    ----------
+    seen : dict
+        The effect of every (variant, other variant, column) that was asked for.
+    """
+
+    def __init__(self, ablation: Ablation, words: Mapping[str, str]) -> None:
+        self.ablation = ablation
+        self.words = words
+        self.seen: dict[tuple[str, str, str], Effect] = {}
+
+    def effect(self, name: str, against: str, column: str) -> Effect:
+        """Return an effect over the real pairs, and count it."""
+        key = name, against, column
+        if key not in self.seen:
+            self.seen[key] = self.ablation.effect(*key)
+        return self.seen[key]
+
+    def label(self, name: str, against: str) -> str:
+        """Return a comparison in words."""
+        return f"{self.words.get(name, name)} − {self.words.get(against, against)}"
+
+    def table(
+        self, comparisons: Sequence[tuple[str, str]], columns: Sequence[str]
+    ) -> Any:
+        """Return mean differences with their intervals, the clear ones in bold.
+
+        Parameters
+        ----------
+        comparisons : sequence of (str, str)
+            Pairs of variants.
+        columns : sequence of str
+            What is compared, a line of the table for each.
+
+        Returns
+        -------
+        IPython.display.Markdown
+        """
+        from IPython.display import Markdown
+
+        from .text import markdown_table
+
+        rows = []
+        for column in columns:
+            cells = [column.replace("_", r"\_")]
+            for name, against in comparisons:
+                effect = self.effect(name, against, column)
+                digits = 2 if abs(effect.mean) > 1 else 5
+                mean = f"{effect.mean:+.{digits}f}"
+                ends = f"{effect.low:+.{digits}f} … {effect.high:+.{digits}f}"
+                cells.append(
+                    f"**{mean}** ({ends})" if effect.clear else f"{mean} ({ends})"
+                )
+            rows.append(cells)
+        head = ["", *(self.label(*both) for both in comparisons)]
+        return Markdown(markdown_table(head, rows))
+
+    def forest(
+        self, axis: Any, comparisons: Sequence[tuple[str, str]], column: str
+    ) -> None:
+        """Draw mean differences with their intervals, one comparison a row."""
+        from .colours import BLUE
+
+        turned = comparisons[::-1]
+        for row, both in enumerate(turned):
+            effect = self.effect(*both, column)
+            colour = BLUE if effect.clear else "0.6"
+            axis.plot([effect.low, effect.high], [row, row], color=colour)
+            axis.plot(effect.mean, row, "o", color=colour)
+        axis.axvline(0, color="0.7", lw=0.8, zorder=0)
+        axis.set(xlabel=column, ylim=(-0.5, len(turned) - 0.5))
+        axis.set_yticks(range(len(turned)), [self.label(*both) for both in turned])
+        axis.locator_params(axis="x", nbins=4)
+
+    def strict(self) -> list[tuple[str, str, str]]:
+        """Return what is clear at 95%, but not once their number is allowed for.
+
+        Each interval then has the level 1 - 0.05 / number (Bonferroni), so that all of
+        them together hold with 95%.
+        """
+        level = 1 - 0.05 / max(len(self.seen), 1)
+        lost = []
+        for (name, against, column), effect in self.seen.items():
+            if not effect.clear:
+                continue
+            values = self.ablation.values(name, column)
+            values = values - self.ablation.values(against, column)
+            if not paired_bootstrap(values, level=level).clear:
+                lost.append((name, against, column))
+        return lost
+
+
 _MARK = "# fusionlib ablation "
 
 
@@ -179,3 +292,41 @@ def read_ablation(path: str | os.PathLike[str]) -> Ablation:
         return Ablation(rows, dict(json.loads(first.removeprefix(_MARK))))
     except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"ablation: {path} is damaged ({reason(error)})") from None
+
+
+def read_numbers(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Return a stored table, such as ``rounding.csv``, as a structured array.
+
+    Parameters
+    ----------
+    path : path-like
+        Text with the provenance in its first line and names in its second.
+    """
+    return np.genfromtxt(
+        check_file(path, "table"),
+        delimiter=",",
+        names=True,
+        dtype=None,
+        encoding="utf-8",
+        skip_header=1,
+    )
+
+
+def read_more(ablation: Ablation, path: str | os.PathLike[str]) -> Ablation:
+    """Return an ablation with the columns of ``ablation_more.csv`` added to its rows.
+
+    Parameters
+    ----------
+    ablation : Ablation
+        From :func:`read_ablation`; its own values stay where both have one.
+    path : path-like
+        What ``make_ablation_more.py`` wrote.
+    """
+    lines = check_file(path, "table").read_text("utf-8").splitlines()[1:]
+    rows = {key: dict(row) for key, row in ablation.rows.items()}
+    for line in csv.DictReader(lines):
+        key = line.pop("pair"), line.pop("variant")
+        found = {name: float(text) for name, text in line.items() if text}
+        known = {n: v for n, v in rows.get(key, {}).items() if not math.isnan(v)}
+        rows[key] = found | known
+    return Ablation(rows, ablation.provenance)

@@ -1,17 +1,87 @@
-"""The paper's tables as HTML for the book."""
+"""The paper's tables as HTML for the book, and its methods in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusionlib.baselines import METHODS
 from fusionlib.evaluation.tables import Published
 
-__all__ = ["agreement", "table_html"]
+__all__ = ["WORDS", "agreement", "method_table", "table_html"]
+
+#: Full name of each method of the library, and what it does in one sentence.
+WORDS = {
+    "cbf": (
+        "Cross bilateral filter",
+        "Each source is smoothed where the other one has no edge; the rest is its "
+        "detail, and the source with the stronger detail gets the larger weight.",
+    ),
+    "wls": (
+        "Weighted least squares",
+        "Base parts are weighted by how much their grey levels stand out; of the "
+        "details the stronger is taken, and pulled towards the infrared one where the "
+        "visible image is flat.",
+    ),
+    "jsr": (
+        "Joint sparse representation",
+        "Patches of both sources are written with few atoms of a joint dictionary; "
+        "what they share is kept, what one has alone is weighted by its strength.",
+    ),
+    "jsrsd": (
+        "Joint sparse representation with saliency detection",
+        "As JSR, but what a source has alone is weighted by its strength and by how "
+        "much it differs from what lies around it.",
+    ),
+    "convsr": (
+        "Convolutional sparse representation",
+        "The detail of each source is a sum of 32 small filters, placed at few pixels; "
+        "at each pixel the source with more of them wins.",
+    ),
+    "mean": ("Mean", "The average of the sources, pixel by pixel."),
+    "maximum": ("Maximum", "The brighter source, pixel by pixel."),
+    "laplacian": (
+        "Laplacian pyramid",
+        "Images are split into levels of finer and finer detail; of each detail the "
+        "stronger one is kept, and the coarsest level is averaged.",
+    ),
+    "dwt": (
+        "Discrete wavelet transform",
+        "As the pyramid, with the horizontal, vertical and diagonal details of a "
+        "wavelet transform.",
+    ),
+    "two_scale": (
+        "Two-scale saliency",
+        "A mean filter splits off the base, which is averaged; details are weighted by "
+        "the difference of a mean and a median filter.",
+    ),
+}
+
+
+def method_table() -> Any:
+    """Return all methods in words.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        Name, full name with its source, one sentence, and typical seconds.
+    """
+    from IPython.display import Markdown
+
+    lines = [["Name", "In full", "What it does", "Seconds"], ["---"] * 4]
+    for name, entry in METHODS.items():
+        full, sentence = WORDS[name]
+        source = f", {entry.reference} {entry.year}" if entry.year else ""
+        lines.append([f"`{name}`", full + source, sentence, f"{entry.seconds:g}"])
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def table_html(
-    rows: Sequence[Mapping[str, Any]], key: str, methods: Sequence[str]
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    methods: Sequence[str],
+    *,
+    turned: bool = False,
 ) -> str:
     """Return a table as HTML: published above ours, coloured by agreement.
 
@@ -23,6 +93,8 @@ def table_html(
         The column that names a line, ``metric`` or ``image``.
     methods : sequence of str
         The columns.
+    turned : bool, optional
+        A line for each method instead, which is narrower for few metrics.
 
     Returns
     -------
@@ -32,22 +104,25 @@ def table_html(
     """
     cells = {(str(row[key]), row["method"]): row for row in rows}
     lines = list(dict.fromkeys(str(row[key]) for row in rows))
-    head = "".join(f'<th scope="col">{method}</th>' for method in methods)
+    across, down = (lines, methods) if turned else (methods, lines)
+    head = "".join(f'<th scope="col">{name}</th>' for name in across)
     body = []
-    for line in lines:
-        columns = "".join(_cell(cells.get((line, method))) for method in methods)
-        body.append(f'<tr><th scope="row">{line}</th>{columns}</tr>')
+    for name in down:
+        keys = ((c, name) if turned else (name, c) for c in across)
+        columns = "".join(_cell(cells.get(one)) for one in keys)
+        body.append(f'<tr><th scope="row">{name}</th>{columns}</tr>')
+    key = "method" if turned else key
     return (
         f'<table style="font-size: 0.85em"><thead><tr><th scope="col">{key}</th>{head}'
         f"</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 
 
-#: Sign, background and text colour of a cell; legible in light and dark themes.
+#: Sign and tint of a cell; the tint lies over the page, in light and dark themes.
 _SIGNS = {
-    "digits": ("✓", "#c9e8cf", "#12331a"),
-    "close": ("≈", "#fdf0c2", "#443300"),
-    "apart": ("✗", "#f6d0c9", "#4d1208"),
+    "digits": ("✓", "rgba(0, 158, 115, 0.2)"),
+    "close": ("≈", "rgba(230, 159, 0, 0.2)"),
+    "apart": ("✗", "rgba(213, 94, 0, 0.25)"),
 }
 
 
@@ -56,9 +131,9 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         return "<td></td>"
     if not row["published"]:
         return f"<td>{row['ours']}</td>"
-    sign, back, text = _SIGNS[agreement(row)]
+    sign, back = _SIGNS[agreement(row)]
     return (
-        f'<td style="background: {back}; color: {text}">{row["published"]}<br>'
+        f'<td style="background: {back}">{row["published"]}<br>'
         f"{row['ours']} {sign}</td>"
     )
 

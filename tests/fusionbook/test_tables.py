@@ -2,7 +2,8 @@
 
 import pytest
 
-from fusionbook.tables import agreement, table_html
+from fusionbook.tables import WORDS, agreement, method_table, table_html
+from fusionlib.baselines import METHODS
 from fusionlib.evaluation.tables import table_2
 
 
@@ -25,3 +26,18 @@ def test_table_as_html():
 )
 def test_agreement(ours, expected):
     assert agreement({"published": "0.23167", "ours": ours}) == expected
+
+
+def test_a_table_can_be_turned():
+    rows = table_2([record("cbf", 0.231669), record("mean", 0.1)])
+    html = table_html(rows, "image", ["cbf", "mean"], turned=True)
+    assert '<th scope="col">method</th><th scope="col">1</th>' in html
+    assert '<th scope="row">mean</th><td>0.10000</td>' in html
+
+
+def test_every_method_has_its_sentence():
+    assert WORDS.keys() == METHODS.keys()
+    assert all(sentence.endswith(".") for _, sentence in WORDS.values())
+    table = method_table().data
+    assert table.count("\n") == len(METHODS) + 1
+    assert "| `mean` | Mean | " in table
