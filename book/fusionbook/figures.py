@@ -143,7 +143,7 @@ class BookFigure(Figure):
         its layout depends on their widths.
         """
         text = "none" if self._has_images() else "path"
-        style = {"svg.hashsalt": "book", "svg.fonttype": text}
+        style: dict[Any, Any] = {"svg.hashsalt": "book", "svg.fonttype": text}
         buffer = io.StringIO()
         with plt.rc_context(style):
             self.savefig(

@@ -230,12 +230,12 @@ def _connect(
     _line(
         drawing, (bus, source[-1][2]), (bus, below), (middles[-1], below), arrow=False
     )
-    end = fused_base[0] - 0.02
+    corner = fused_base[0] - 0.02
     for middle in middles:
         _line(drawing, (middle, below), (middle, top - half))
         _line(drawing, (middle, top + half + 0.022), (middle, above), arrow=False)
-    _line(drawing, (middles[0], above), (end, above), (end, top), arrow=False)
-    _line(drawing, (end, top), (fused_base[0], top))
+    _line(drawing, (middles[0], above), (corner, above), (corner, top), arrow=False)
+    _line(drawing, (corner, top), (fused_base[0], top))
 
 
 def before_and_after(result: FusionResult, *, width: float = 7.6) -> BookFigure:
