@@ -325,9 +325,10 @@ def _grey(one: Any, saved: Any, kernels: Any, shape: Any) -> None:
         "What does one channel have to be multiplied by, if all three channels "
         "are the same?",
     )
+    height, width = shape
     for name, share in zip(("relu1_1", "relu4_1"), saved, strict=True):
-        all_three = multiply_adds(*shape, name, channels=3)
-        right = 1 - multiply_adds(*shape, name) / all_three
+        all_three = multiply_adds(height, width, name, channels=3)
+        right = 1 - multiply_adds(height, width, name) / all_three
         _near(share, right, 0.01 * right, f"This is about {name}.")
 
 
