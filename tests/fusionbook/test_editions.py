@@ -142,7 +142,8 @@ def test_markup_becomes_what_it_says(kit):
     source = (
         "(ch-x)=\n# T\n\n:::{admonition} Note this\n:class: tip\n* one\n:::\n\n"
         "{cite:p}`li2018infrared,simonyan2015vgg`, {cite:t}`xydeas2000`, "
-        "{ref}`ch-metrics`, {ref}`there <ch-metrics>`, [two](ch-features), {term}`bases <base part>`"
+        "{ref}`ch-metrics`, {ref}`there <ch-metrics>`, [two](ch-features), "
+        "{term}`bases <base part>`"
     )
     assert plain.convert(source, labels) == (
         "# T\n\n> **Note this**\n>\n> * one\n\n"
