@@ -14,7 +14,8 @@ def page(request, visit, tmp_path):
     path.write_text(
         '<!doctype html><meta charset="utf-8"><title>Quiz</title>'
         "<style>body {background: #fff; color: #222}"
-        "@media (prefers-color-scheme: dark) {body {background: #121212; color: #ddd} a {color: #8cf}}</style>"
+        "@media (prefers-color-scheme: dark) {body {background: #121212; color: #ddd}"
+        " a {color: #8cf}}</style>"
         f"{quiz('decomposition')._repr_html_()}<div style='height: 3000px'></div>"
         "<h2>A low-pass filter with a known response<a>#</a></h2>",
         "utf-8",
