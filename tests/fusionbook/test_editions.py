@@ -258,3 +258,32 @@ def test_the_archive_runs_with_stubs_and_with_keys(archive, installed, name):
     for exercise in KEYS[name]:
         assert "Not answered yet" in outputs[f"{exercise}-stub"]
         assert str(installed) in outputs[f"{exercise}-filled"]
+
+
+def test_the_lecturers_page_states_the_minutes_of_the_chapters():
+    text = (ROOT / "book" / "lecturer.md").read_text("utf-8")
+    low, high = re.search(r"(\d+) to (\d+) minutes of reading", text).groups()
+    heads = [
+        re.search(r"\*\*Time\*\*: (\d+) minutes", path.read_text("utf-8"))[1]
+        for path in CHAPTERS
+    ]
+    assert (min(map(int, heads)), max(map(int, heads))) == (int(low), int(high))
+
+
+def test_the_plans_fill_their_time_without_a_gap():
+    text = (ROOT / "book" / "lecturer.md").read_text("utf-8")
+    plans = re.split(r"^## Plan ", text, flags=re.MULTILINE)[1:]
+    for plan, length in zip(plans, (90, 240), strict=True):
+        plan = plan.split("\n## ")[0]
+        times = re.findall(r"^\| (\d+)–(\d+) \|", plan, re.MULTILINE)
+        ends = [int(end) for _, end in times]
+        assert [int(begin) for begin, _ in times] == [0, *ends[:-1]]
+        assert ends[-1] == length
+
+
+def test_the_project_names_the_limits_of_the_table():
+    from fusionbook.leaderboard import MORE
+
+    text = (ROOT / "book" / "lecturer.md").read_text("utf-8")
+    assert f"more than {MORE['N_abf']} more N_abf" in text
+    assert f"more than {MORE['texture']} less texture" in " ".join(text.split())
