@@ -21,8 +21,22 @@ from .vgg.layers import PAPER_LAYERS, check_layers
 
 __all__ = ["PRECISIONS", "PRESETS", "FusionConfig"]
 
-#: Names of the presets.
-PRESETS = ("paper", "released")
+#: What the presets change about the paper's parameters, by name.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "released": {"before_relu": True},
+    "recommended": {
+        "lam": 20.0,
+        "input_scale": 255.0,
+        "selection": "absmax",
+        "base": "contrast",
+        "base_power": 4.0,
+        "guided_radius": 16,
+        "mirror": 32,
+        "power": 2.0,
+        "gain": 1.2,
+    },
+}
 
 #: Arithmetic that the network can run in.
 PRECISIONS = ("fp32", "bf16")
@@ -156,9 +170,12 @@ class FusionConfig:
 
         Parameters
         ----------
-        name : {"paper", "released"}
+        name : {"paper", "released", "recommended"}
             ``paper`` is what the text says. ``released`` is how the authors'
             released images were made: features are read before the ReLU.
+            ``recommended`` keeps more of both sources with the same network; with
+            ``gain=1`` it adds fewer artifacts. It was chosen by rules set first, see
+            ``book/results/choose_recommended.py``.
         **changes
             Fields to set otherwise.
 
@@ -167,8 +184,8 @@ class FusionConfig:
         InputError
             If the name is unknown or a field is out of range.
         """
-        check_choice(name, "preset", PRESETS)
-        return cls(**{"before_relu": name == "released"} | changes)
+        check_choice(name, "preset", tuple(PRESETS))
+        return cls(**PRESETS[name] | changes)
 
     @property
     def preset_name(self) -> str:

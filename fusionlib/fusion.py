@@ -557,6 +557,8 @@ class _Job:
             len(self.images),
             max_memory,
             intermediates=intermediates,
+            base_maps=self.config.base != "average",
+            mirror=self.config.mirror,
         )
         self.clock = Clock()
         self._model = load_model(weights, device, self.config.precision)

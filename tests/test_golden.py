@@ -20,6 +20,7 @@ from fusionlib.metrics import CONVENTIONS
 from .conftest import assert_same_image
 from .golden.make import (
     CASES,
+    MEASURED,
     VALUES,
     digest,
     golden_model,
@@ -86,7 +87,7 @@ def test_activities(scene, preset, results, record_property):
         assert difference <= ACTIVITY, name
 
 
-@EACH
+@pytest.mark.parametrize(("scene", "preset"), MEASURED)
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_metrics_of_identical_images(scene, preset, convention, record_property):
     golden = GOLDEN[f"{scene} {preset}"]["metrics"][convention]

@@ -1,4 +1,4 @@
-"""Write ``vifb.csv``: this method and the plain mean on the benchmark VIFB.
+"""Write ``vifb.csv``: this method, in several settings, and the mean on VIFB.
 
 Run as ``python book/results/make_vifb.py FOLDER`` with the Oxford weights and the pairs
 of VIFB on this machine (``fusionlib data fetch vifb``). FUSIONLIB_REFERENCE must name a
@@ -10,6 +10,7 @@ the images that are made; the same command goes on where it was stopped.
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import sys
@@ -26,11 +27,16 @@ from fusionlib.images.colour import fuse_colours
 from fusionlib.images.io import atomic_path, to_uint8
 from fusionlib.vgg.weights import quiet_weights
 
-#: The preset of this method, and the plain mean of the sources.
-METHODS = ("released", "mean")
-
-#: How images are saved: as VIFB does, and without loss.
-ENDINGS = ("jpg", "png")
+#: By name: a preset, or the plain mean; how colour is fused; which weights; and
+#: how images are saved: as VIFB does, or without loss.
+METHODS = {
+    "released": ("released", "channels", None, ("jpg", "png")),
+    "mean": ("mean", "channels", None, ("jpg", "png")),
+    "paper by luminance": ("paper", "luminance", None, ("jpg",)),
+    "mean by luminance": ("mean", "luminance", None, ("jpg",)),
+    "recommended": ("recommended", "luminance", None, ("jpg",)),
+    "recommended with vgg16": ("recommended", "luminance", "vgg16", ("jpg",)),
+}
 
 #: Names here of the metrics that VIFB writes otherwise.
 NAMES = {"Qabf": "Q_abf", "Qcb": "Q_CB", "Qcv": "Q_CV"}
@@ -44,7 +50,7 @@ def main() -> None:
     means = read(stored / "means.csv", "method")
     values = read(stored / "values_odd.csv", "pair", "method")
     metrics = [NAMES.get(name, name) for name in means["DLF",]]
-    names = [f"{method} {ending}" for method in METHODS for ending in ENDINGS]
+    names = [f"{name} {ending}" for name, m in METHODS.items() for ending in m[-1]]
     fused = {name: folder / name for name in names}
     options = {"metrics": metrics, "convention": "vifb"}
     ours = compare("vifb", fused=fused, output=folder / "ours", **options)
@@ -64,7 +70,7 @@ def main() -> None:
         rows.append(("again", "11 pairs", method, *again, ""))
     for p, pair in enumerate(ours.pairs):
         for m, method in enumerate(ours.methods):
-            path = folder / method / f"{pair}.{method.partition(' ')[2]}"
+            path = folder / method / f"{pair}.{method.rpartition(' ')[2]}"
             distance = from_dlf(path, stored)
             row = numbers(ours.values[m, p])
             rows.append(("fusionlib", pair, method, *row, distance))
@@ -73,7 +79,7 @@ def main() -> None:
         "version": __version__,
         "weights": weights.label,
         "date": time.strftime("%Y-%m-%d"),
-        "images": "by channel; jpg: quality 75, 4:2:0, as VIFB; png: without loss",
+        "images": "by channel if not said; jpg: quality 75, 4:2:0; png: without loss",
         "convention": "vifb",
         "VIFB": "https://github.com/xingchenzhang/VIFB, its stored values",
     }
@@ -86,22 +92,21 @@ def main() -> None:
 
 
 def save_images(folder: Path, weights: object) -> None:
-    """Save the images of both methods as VIFB does, those that are not there yet."""
-    model, config = (
-        load_model(weights),
-        FusionConfig.preset("released", colour="channels"),
-    )
-    for name in vifb_pairs():
-        pair = load_pair(name)
-        short = name.partition(":")[2]
-        for method in METHODS:
-            paths = [folder / f"{method} {e}" / f"{short}.{e}" for e in ENDINGS]
+    """Save the images of all methods, those that are not there yet."""
+    for method, (preset, colour, other, endings) in METHODS.items():
+        if preset == "mean":
+            fuse = functools.partial(fuse_colours, lambda p: sum(p) / 2, colour=colour)
+        else:
+            config = FusionConfig.preset(preset, colour=colour)
+            model = load_model(other or weights)
+            fuse = functools.partial(fuse_image, config=config, weights=model)
+        for name in vifb_pairs():
+            short = name.partition(":")[2]
+            paths = [folder / f"{method} {e}" / f"{short}.{e}" for e in endings]
             if all(path.exists() for path in paths):
                 continue
-            if method == "released":
-                image, _ = fuse_image(pair.sources, config=config, weights=model)
-            else:
-                image = fuse_colours(lambda p: sum(p) / 2, pair.sources, "channels")
+            found = fuse(load_pair(name).sources)
+            image = found[0] if isinstance(found, tuple) else found
             for path in paths:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 options = {"quality": 75, "subsampling": "4:2:0"}

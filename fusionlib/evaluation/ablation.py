@@ -35,12 +35,12 @@ from .variants import COLUMNS, VARIANTS, measure
 if TYPE_CHECKING:
     from ..vgg.weights import VGGWeights
 
-__all__ = ["Measurer", "run_ablation"]
+__all__ = ["Measurer", "centre", "run_ablation"]
 
 logger = logging.getLogger(__name__)
 
 
-def _centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
+def centre(pair: Pair, size: tuple[int, int] | None) -> Pair:
     """Return the middle of a pair, at most ``size`` pixels high and wide."""
     if size is None:
         return pair
@@ -77,7 +77,7 @@ class Measurer:
 
     def __call__(self, name: str, variants: Sequence[str]) -> dict[str, list[str]]:
         """Return the values of variants of a pair, by variant and as the table says."""
-        pair = _centre(load_pair(name), self.crop)
+        pair = centre(load_pair(name), self.crop)
         return {
             chosen.name: ["" if math.isnan(v) else f"{v:.6g}" for v in row.values()]
             for chosen, _, row in measure(

@@ -25,6 +25,9 @@ LIBRARIES = 500_000_000
 #: and besides; with all intermediates, and for the fused image only.
 PLANES = {True: (13, 6), False: (3, 4)}
 
+#: The same for weight maps of the base parts: made of averages of the guided filter.
+BASE_PLANES = (2, 8)
+
 
 def parse_memory(text: str | int) -> int:
     """Return a number of bytes from text such as ``1GB`` or ``800 MB``."""
@@ -46,6 +49,8 @@ def plan_band(
     max_memory: str | int | None,
     *,
     intermediates: bool,
+    base_maps: bool = False,
+    mirror: int = 0,
 ) -> int:
     """Return how many features of a layer may be held at once.
 
@@ -59,6 +64,10 @@ def plan_band(
         Memory for the whole process, interpreter and libraries included.
     intermediates : bool
         Whether all intermediates are kept.
+    base_maps : bool, optional
+        Whether each source has a weight map for its base part.
+    mirror : int, optional
+        Mirrored pixels on each side of what the network sees.
 
     Raises
     ------
@@ -69,7 +78,10 @@ def plan_band(
         return BAND
     amount = parse_memory(max_memory)
     each, besides = PLANES[intermediates]
-    images = shape[0] * shape[1] * 8 * (each * sources + besides)
+    if base_maps:
+        each, besides = each + BASE_PLANES[0], besides + BASE_PLANES[1]
+    pixels = (shape[0] + 2 * mirror) * (shape[1] + 2 * mirror)
+    images = pixels * 8 * (each * sources + besides)
     band = (amount - LIBRARIES - images) // BYTES_PER_FEATURE
     if band < SMALLEST_BAND:
         least = LIBRARIES + images + SMALLEST_BAND * BYTES_PER_FEATURE

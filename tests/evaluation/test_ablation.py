@@ -252,9 +252,9 @@ def test_committed_rows_are_computed_again(name, committed, request):
     else:
         weights = request.getfixturevalue("seeded")
         wanted = ["mean", "laplacian", "gradient", "seeded"]
-    from fusionlib.evaluation.ablation import _centre
+    from fusionlib.evaluation.ablation import centre
 
-    pair = _centre(load_pair(name), tuple(committed.provenance["crop"]))
+    pair = centre(load_pair(name), tuple(committed.provenance["crop"]))
     for chosen, _, row in measure(pair, wanted, weights):
         for column, value in row.items():
             expected = committed.rows[name, chosen.name][column]
