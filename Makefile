@@ -19,7 +19,7 @@ build_book = $(BIN)/python book/cache_key.py && rm -rf book/_build && $(BIN)/pyt
 	$(BIN)/python book/kit/editions.py pages >/dev/null && echo "$(CURDIR)/$(HTML)/index.html"
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab student instructor data bench clean
+.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab student instructor pdf data bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -74,6 +74,9 @@ student: $(STAMP) ## notebooks without solutions, and an archive with all they n
 
 instructor: $(STAMP) ## the whole notebooks in plain Markdown, and all answers
 	@$(BIN)/python book/kit/editions.py instructor
+
+pdf: book ## print the book as two PDFs, without and with solutions, by Chromium
+	@$(BIN)/python book/kit/pdf.py
 
 data: $(STAMP) ## download the 21 real pairs and the Oxford weights, or fail
 	$(BIN)/fusionlib data fetch
