@@ -173,6 +173,11 @@ def _whole(name: str, value: Any, digest: str, hint: str) -> None:
     _expect(_digest(name, int(value)) == digest, hint)
 
 
+def _whole(name: str, value: Any, digest: str, hint: str) -> None:
+    """Compare a whole number with a digest."""
+    _expect(_digest(name, int(value)) == digest, hint)
+
+
 def _value(name: str, value: Any, digest: str, step: float, hint: str) -> None:
     """Compare a number, in whole steps and at most one step off, with a digest."""
     steps = round(float(value) / step)
@@ -772,3 +777,38 @@ def _right(rmse: Any, psnr: Any) -> None:
         0.1,
         "White is 255 in the formula of PSNR.",
     )
+
+
+# Chapter 11
+
+
+@_exercise("onestep-gain", read="Weights for the detail")
+def _gain(allowed: Any, artifacts: Any, limit: Any) -> None:
+    _expect(len(artifacts) == 6, "Measure all six gains.")
+    right = max(gain for gain, n in artifacts.items() if n <= limit)
+    _near(allowed, right, 1e-6, "Take the largest gain that is still within the limit.")
+
+
+@_exercise("onestep-order", read="Weights for the bases")
+def _onestep_order(order: Any, total: Any, W_b: Any) -> None:
+    _expect(len(W_b) == 3, "`W_b` must hold the weights of three sources.")
+    _near(total, float(np.mean(np.sum(W_b, axis=0))), 1e-6, "Each weight is a share.")
+    _word(
+        "onestep-order",
+        order,
+        "688c7ff5b22837b1",
+        "Weigh the sources in another order.",
+    )
+
+
+@_exercise("onestep-rule", read="How it was chosen")
+def _rule(calmest: Any, rows: Any) -> None:
+    kept = calmest["target"] >= 0.65 and calmest["texture"] >= 0.9
+    _expect(kept, "This row keeps too little of targets or texture.")
+    calmer = [
+        row
+        for row in rows
+        if row["target"] >= 0.65 and row["texture"] >= 0.9
+        if row["N_abf"] < calmest["N_abf"]
+    ]
+    _expect(not calmer, f"{len(calmer)} more rows that keep both are calmer.")

@@ -546,4 +546,42 @@ QUIZZES: dict[str, tuple[Choice | Number, ...]] = {
             "Data that nobody here made",
         ),
     ),
+    "onestep": (
+        Choice(
+            "Why are the rules of a choice written down before anything is measured?",
+            (
+                (
+                    "so that the choice cannot follow the results",
+                    "And others can check it.",
+                ),
+                ("so that the results are better", "They may well be worse."),
+                (
+                    "so that fewer candidates are needed",
+                    "The number is another matter.",
+                ),
+            ),
+            "How it was chosen",
+        ),
+        Choice(
+            "What decides how bright a warm target is in the fused image?",
+            (
+                (
+                    "the weights of the bases",
+                    "A target is larger than what the detail holds.",
+                ),
+                ("the gain of the detail", "The detail of a large area is near zero."),
+                ("the selection of layers", "It only concerns the detail."),
+            ),
+            "Weights for the bases",
+        ),
+        Number(
+            "Detail of 4 grey levels is fused with a gain of 1.3. How many grey levels "
+            "has it then?",
+            5.2,
+            0.01,
+            "Noise is raised by the same factor.",
+            "Multiply.",
+            "Weights for the detail",
+        ),
+    ),
 }

@@ -68,6 +68,7 @@ def computed():
                  convention="vifb")["RMSE"] for n in ((1, 1), (2, 2))
     ]  # fmt: skip
     yield "referee", tiles[1] / tiles[0]
+    yield "onestep", 1.3 * 4
 
 
 def test_numbers_are_what_the_library_computes():
