@@ -75,7 +75,7 @@ student: $(STAMP) ## notebooks without solutions, and an archive with all they n
 instructor: $(STAMP) ## the whole notebooks in plain Markdown, and all answers
 	@$(BIN)/python book/kit/editions.py instructor
 
-pdf: book ## print the book as two PDFs, without and with solutions, by Chromium
+pdf: book ## PDFs by Chromium: the book without and with solutions, the handout
 	@$(BIN)/python book/kit/pdf.py
 
 data: $(STAMP) ## download the 21 real pairs and the Oxford weights, or fail

@@ -1,4 +1,4 @@
-"""Print the built book as one PDF, without and with solutions, by Chromium."""
+"""Print the handout, and the built book without and with solutions, by Chromium."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def print_page(source: Path, target: Path, page: Any) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print both editions, and say where they are."""
+    """Print the three files, and say where those of the book are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--html", type=Path, default=BUILD / "html")
     parser.add_argument("--output", type=Path, default=BUILD / "pdf")
@@ -127,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
         browser = playwright.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
         )
+        handout = Path(__file__).with_name("handout.html")
+        print_page(handout, output / "handout.pdf", browser.new_page())
         for solutions, name in ((False, "book"), (True, "book_with_solutions")):
             source = output / f"{name}.html"
             source.write_text(one_page(html, documents, solutions=solutions), "utf-8")

@@ -4,7 +4,10 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fusionlib.weight_maps import weights_from_activity
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +56,30 @@ def test_one_page_holds_all_and_solutions_only_if_asked(printer, html):
     assert "Answer" not in without
     assert "Answer one" in whole
     assert "Answer two" in whole
+
+
+def test_the_handout_has_two_pages(printer, browser, tmp_path):
+    context = browser.new_context()
+    target = tmp_path / "handout.pdf"
+    printer.print_page(ROOT / "book/kit/handout.html", target, context.new_page())
+    context.close()
+    assert len(re.findall(rb"/Type\s*/Page\b[^s]", target.read_bytes())) == 2
+
+
+def test_the_pixel_of_the_handout_is_right():
+    bases, details = np.array([0.6, 0.2]), np.array([0.04, -0.02])
+    activities = np.array([[30, 20], [9, 11]]).T.reshape(2, 1, 2)
+    W = weights_from_activity(activities)
+    candidates = (W * details[:, None, None]).sum(axis=0)
+    fused = bases.mean() + candidates.max()
+    text = " ".join((ROOT / "book" / "lecturer.md").read_text("utf-8").split())
+    for part in (
+        f"candidates {candidates[0, 0]:.3f} and {candidates[0, 1]:.3f}",
+        f"weights {W[0, 0, 0]:g}, {W[1, 0, 0]:g} and {W[0, 0, 1]:g}, {W[1, 0, 1]:g}",
+        f"the fused pixel is {fused:.3f}",
+        f"plain mean {(bases + details).mean():.3f}",
+    ):
+        assert part in text, part
 
 
 def test_chromium_prints_a_page_for_each_article(printer, html, browser):
