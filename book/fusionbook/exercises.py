@@ -173,11 +173,6 @@ def _whole(name: str, value: Any, digest: str, hint: str) -> None:
     _expect(_digest(name, int(value)) == digest, hint)
 
 
-def _whole(name: str, value: Any, digest: str, hint: str) -> None:
-    """Compare a whole number with a digest."""
-    _expect(_digest(name, int(value)) == digest, hint)
-
-
 def _value(name: str, value: Any, digest: str, step: float, hint: str) -> None:
     """Compare a number, in whole steps and at most one step off, with a digest."""
     steps = round(float(value) / step)
