@@ -15,10 +15,11 @@ use = if [ "$${OFFLINE:-0}" = 0 ]; then if $(BIN)/fusionlib weights fetch $(1) >
 
 build_book = $(BIN)/python book/cache_key.py && rm -rf book/_build && $(BIN)/python book/lab/build.py && \
 	FUSIONLIB_BOOK=1 PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml \
-	--toc book/_toc.yml --path-output book -W --keep-going && echo "$(CURDIR)/$(HTML)/index.html"
+	--toc book/_toc.yml --path-output book -W --keep-going && \
+	$(BIN)/python book/kit/editions.py pages >/dev/null && echo "$(CURDIR)/$(HTML)/index.html"
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab data bench clean
+.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab student instructor pdf data bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,8 +64,19 @@ fix: $(STAMP) ## let ruff correct and format what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lab: setup ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: setup ## open a working copy of the notebooks, the folder work, in JupyterLab
+	@$(BIN)/python book/kit/editions.py work
+	$(BIN)/jupyter lab --notebook-dir=work --LabApp.app_settings_dir="$(CURDIR)/book/kit/lab" \
+		--LabApp.default_url=/lab/tree/START_HERE.ipynb
+
+student: $(STAMP) ## notebooks without solutions, and an archive with all they need
+	@$(BIN)/python book/kit/editions.py student
+
+instructor: $(STAMP) ## the whole notebooks in plain Markdown, and all answers
+	@$(BIN)/python book/kit/editions.py instructor
+
+pdf: book ## PDFs by Chromium: the book without and with solutions, the handout
+	@$(BIN)/python book/kit/pdf.py
 
 data: $(STAMP) ## download the 21 real pairs and the Oxford weights, or fail
 	$(BIN)/fusionlib data fetch
