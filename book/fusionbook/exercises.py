@@ -619,7 +619,7 @@ def _maximum(steeper: Any, alone: Any, infrared: Any, visible: Any) -> None:
     )
 
 
-@_exercise("reproduction-constant", read="Five methods, written again")
+@_exercise("reproduction-constant", read="Five rivals and five simple rules")
 def _constant(back: Any) -> None:
     _word(
         "reproduction-constant",
@@ -629,7 +629,7 @@ def _constant(back: Any) -> None:
     )
 
 
-@_exercise("reproduction-order", read="Five methods, written again")
+@_exercise("reproduction-order", read="Five rivals and five simple rules")
 def _reproduction_order(by_wls: Any, by_cbf: Any, infrared: Any, visible: Any) -> None:
     from fusionlib.baselines import cbf, wls
 

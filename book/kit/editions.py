@@ -34,7 +34,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from plain import FENCE, Labels, cited, convert, read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BUILD = ROOT / "book" / "_build"
 
 GATE = re.compile(r"(```\{(?:exercise-end|solution-start|solution-end)\}[^`]*```)")

@@ -61,14 +61,14 @@ def read_labels(notebooks: list[Path], book: Path) -> Labels:
         for label, title in PAGE.findall(page.read_text("utf-8")):
             labels.places[label] = "", title
     for path in notebooks:
-        chapter, count = int(path.stem[:2]), 0
+        chapter, count = path.stem.partition("_")[0].removeprefix("0"), 0
         for cell in nbformat.read(path, as_version=4).cells:
             figure = cell.metadata.get("mystnb", {}).get("figure", {})
             if "name" in figure:
                 labels.places[figure["name"]] = path.name, "the figure"
             for _, label in EXERCISE.findall(cell.source):
                 count += 1
-                labels.places[label] = path.name, f"Exercise {chapter}.{count}"
+                labels.places[label] = path.name, f"Exercise {chapter or 0}.{count}"
             for found in TARGET.finditer(cell.source):
                 title = re.match(r"#+ (.+)", cell.source[found.end() :])
                 if title:
