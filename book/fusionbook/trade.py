@@ -98,7 +98,7 @@ def sweep(
     Yields
     ------
     FusionConfig, numpy.ndarray of shape (H, W)
-        The configuration and its fused image, as :func:`fusionlib.fuse` makes it.
+        The configuration and its fused image, as :func:`fusionlib.fusion.fuse` makes it.
     """
     split: dict[Any, tuple[Image, Image]] = {}
     found: dict[Any, Any] = {}
@@ -167,7 +167,7 @@ def border_strip(fuse_pair: Fuse, pairs: Iterable[Pair]) -> float:
     """Return what the border of an image changes beside it, in grey levels.
 
     Mean distance in the outer :data:`STRIP` pixels between a pair fused after its outer
-    :data:`CUT` pixels were cut off and the same pixels of the whole pair fused.
+    32 pixels were cut off and the same pixels of the whole pair fused.
     """
     inner = np.s_[CUT:-CUT, CUT:-CUT]
     found = []
