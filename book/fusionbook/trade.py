@@ -98,7 +98,7 @@ def sweep(
     Yields
     ------
     FusionConfig, numpy.ndarray of shape (H, W)
-        The configuration and its fused image, as :func:`fusionlib.fusion.fuse` makes it.
+        The configuration and its fused image, as :func:`~fusionlib.fusion.fuse` does.
     """
     split: dict[Any, tuple[Image, Image]] = {}
     found: dict[Any, Any] = {}
