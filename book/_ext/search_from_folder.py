@@ -26,13 +26,13 @@ if (location.protocol === "file:") {
 
 
 def words(page: str) -> str:
-    """Return the text of the article of a page, with no tags but those of sections."""
+    """Return the text of the article of a page, with the tags that anchors are in."""
     _, _, article = page.partition('<article class="bd-article"')
     article = article.partition("</article>")[0]
     left = re.sub(
         r"<(script|style|svg|pre|select)\b.*?</\1>", " ", article, flags=re.DOTALL
     )
-    text = re.sub(r"<(?!section id|/section)[^>]*>", " ", left.partition(">")[2])
+    text = re.sub(r"<(?!section id|/section|dt [^>]*id=|/dt)[^>]*>", " ", left.partition(">")[2])
     return re.sub(r"\s+", " ", text).strip()
 
 

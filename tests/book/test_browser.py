@@ -122,7 +122,7 @@ def test_figures_keep_their_colours_in_the_dark_and_can_be_seen_alone(visit, add
         assert "contrast" not in style[0]
         assert style[1] == "0px"
         link = figures.nth(k).locator("xpath=..")
-        assert link.get_attribute("href") == figures.nth(k).evaluate("e => e.src")
+        assert link.evaluate("e => e.href") == figures.nth(k).evaluate("e => e.src")
 
 
 def test_prints_are_light_and_unfolded(visit, addresses):
