@@ -26,7 +26,7 @@ if (location.protocol === "file:") {
 
 
 def words(page: str) -> str:
-    """Return the text of the article of a page, with the tags that anchors are in."""
+    """Return the text of the article of a page, with the tags that hold anchors."""
     _, _, article = page.partition('<article class="bd-article"')
     article = article.partition("</article>")[0]
     left = re.sub(
