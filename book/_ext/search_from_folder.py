@@ -32,7 +32,8 @@ def words(page: str) -> str:
     left = re.sub(
         r"<(script|style|svg|pre|select)\b.*?</\1>", " ", article, flags=re.DOTALL
     )
-    text = re.sub(r"<(?!section id|/section|dt [^>]*id=|/dt)[^>]*>", " ", left.partition(">")[2])
+    other = r"<(?!section id|/section|dt [^>]*id=|/dt)[^>]*>"
+    text = re.sub(other, " ", left.partition(">")[2])
     return re.sub(r"\s+", " ", text).strip()
 
 
