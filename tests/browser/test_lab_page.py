@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import importlib.util
 import io
 import json
 import re
@@ -30,6 +29,7 @@ from fusionlib.metrics import ssim_map
 from fusionlib.vgg.layers import PAPER_LAYERS
 from fusionlib.weight_maps import upsample, weights_from_activity
 
+from ..support.files import load_script
 from ..support.missing import missing
 from ..support.pages import COLOURS, contrast, move
 
@@ -58,10 +58,7 @@ LINK = {
 
 def module(name):
     """Return a script of ``book/lab`` as a module."""
-    spec = importlib.util.spec_from_file_location(f"lab_{name}", LAB / f"{name}.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load_script(LAB / f"{name}.py")
 
 
 def body():

@@ -1,6 +1,5 @@
 """The printed book: all pages in order, with or without solutions."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 import pytest
 
 from fusionlib.weight_maps import weights_from_activity
+
+from ..support.files import load_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,10 +23,7 @@ PAGE = """<!doctype html><html data-theme="dark"><head><meta charset="utf-8">
 
 @pytest.fixture
 def printer():
-    spec = importlib.util.spec_from_file_location("pdf", ROOT / "book/kit/pdf.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "book/kit/pdf.py")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Executed notebooks are kept only while nothing that they read has changed."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -8,16 +7,14 @@ import pytest
 
 from fusionlib.vgg.weights import cached_path, import_weights, seeded_weights
 
+from ..support.files import load_script
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def cache_key():
-    path = ROOT / "book" / "cache_key.py"
-    spec = importlib.util.spec_from_file_location("cache_key", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "book" / "cache_key.py")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import importlib.util
 import json
 import os
 import re
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import fusionbook
+
+from ..support.files import load_script
 
 pytest.importorskip("onnx")
 
@@ -23,10 +24,7 @@ TRANSFER = 9_000_000
 
 @pytest.fixture
 def lab():
-    spec = importlib.util.spec_from_file_location("lab_build", LAB / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(LAB / "build.py")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.util
 import json
 import re
 import warnings
@@ -27,6 +26,8 @@ from fusionbook.text import (
 )
 from fusionlib import load_pair
 from fusionlib.vgg.weights import VGGWeights
+
+from ..support.files import load_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,10 +78,7 @@ def test_a_chapter_names_its_weights_without_a_warning(clean_home, capsys):
 
 def test_captions_name_the_weights(monkeypatch):
     monkeypatch.setenv("FUSIONLIB_WEIGHTS", "seeded")
-    path = ROOT / "book" / "_ext" / "book_build.py"
-    spec = importlib.util.spec_from_file_location("book_build", path)
-    extension = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(extension)
+    extension = load_script(ROOT / "book" / "_ext" / "book_build.py")
     said = "Made by seeded, random numbers, not a trained network."
     cell = {"caption": "Made by {weights}.", "source": ["f'{weights}'"]}
     page = ':    caption: "Made by {weights}."\nprint(f"{weights}")\n'

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from pathlib import Path
 
 import pytest
 
 from fusionlib.metrics import METRICS
 
+from ..support.files import load_script
+
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 
 
 @pytest.fixture(scope="module")
 def script():
-    path = RESULTS / "make_calibration.py"
-    spec = importlib.util.spec_from_file_location("make_calibration", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(RESULTS / "make_calibration.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The files of the project."""
 
+import importlib.util
 import subprocess
 from pathlib import Path
 
@@ -17,3 +18,11 @@ def tracked():
     )
     paths = (ROOT / name for name in listing.stdout.split("\0") if name)
     return [path for path in paths if path.is_file()]
+
+
+def load_script(path):
+    """Return a script that belongs to no package as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
