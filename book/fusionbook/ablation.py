@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusionlib.errors import InputError, reason
+from fusionlib.evaluation.tables import read_table
 from fusionlib.evaluation.variants import COLUMNS
 from fusionlib.images.io import check_file
 from fusionlib.images.validation import check_positive_int
@@ -23,6 +24,7 @@ __all__ = [
     "Ablation",
     "Comparisons",
     "Effect",
+    "draw_effects",
     "paired_bootstrap",
     "read_ablation",
     "read_more",
@@ -157,6 +159,20 @@ class Ablation:
         return paired_bootstrap(ours - self.values(against, column, pairs))
 
 
+def draw_effects(axis: Any, effects: Mapping[str, Effect], column: str) -> None:
+    """Draw means with their intervals by label, one a row; grey if not clear."""
+    from .colours import BLUE
+
+    for row, effect in enumerate(list(effects.values())[::-1]):
+        colour = BLUE if effect.clear else "0.6"
+        axis.plot([effect.low, effect.high], [row, row], color=colour)
+        axis.plot(effect.mean, row, "o", color=colour)
+    axis.axvline(0, color="0.7", lw=0.8, zorder=0)
+    axis.set(xlabel=column, ylim=(-0.5, len(effects) - 0.5))
+    axis.set_yticks(range(len(effects)), list(effects)[::-1])
+    axis.locator_params(axis="x", nbins=4)
+
+
 class Comparisons:
     """The comparisons of a page, in words, and how many there were.
 
@@ -231,18 +247,10 @@ class Comparisons:
         self, axis: Any, comparisons: Sequence[tuple[str, str]], column: str
     ) -> None:
         """Draw mean differences with their intervals, one comparison a row."""
-        from .colours import BLUE
-
-        turned = comparisons[::-1]
-        for row, both in enumerate(turned):
-            effect = self.effect(*both, column)
-            colour = BLUE if effect.clear else "0.6"
-            axis.plot([effect.low, effect.high], [row, row], color=colour)
-            axis.plot(effect.mean, row, "o", color=colour)
-        axis.axvline(0, color="0.7", lw=0.8, zorder=0)
-        axis.set(xlabel=column, ylim=(-0.5, len(turned) - 0.5))
-        axis.set_yticks(range(len(turned)), [self.label(*both) for both in turned])
-        axis.locator_params(axis="x", nbins=4)
+        effects = {
+            self.label(*both): self.effect(*both, column) for both in comparisons
+        }
+        draw_effects(axis, effects, column)
 
     def strict(self) -> list[tuple[str, str, str]]:
         """Return what is clear at 95%, but not once their number is allowed for.
@@ -322,9 +330,8 @@ def read_more(ablation: Ablation, path: str | os.PathLike[str]) -> Ablation:
     path : path-like
         What ``make_ablation_more.py`` wrote.
     """
-    lines = check_file(path, "table").read_text("utf-8").splitlines()[1:]
     rows = {key: dict(row) for key, row in ablation.rows.items()}
-    for line in csv.DictReader(lines):
+    for line in read_table(check_file(path, "table")):
         key = line.pop("pair"), line.pop("variant")
         found = {name: float(text) for name, text in line.items() if text}
         known = {n: v for n, v in rows.get(key, {}).items() if not math.isnan(v)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from fusionlib.baselines import get_method
 from fusionlib.config import PRESETS
 from fusionlib.data import Pair
 from fusionlib.decomposition import decompose
+from fusionlib.evaluation.tables import read_table
 from fusionlib.evaluation.variants import target_contrast, texture_retention
 from fusionlib.features import Network, activities
 from fusionlib.fusion import (
@@ -84,10 +84,10 @@ def read_results(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]
         except ValueError:
             return text
 
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         note = json.loads(file.readline().removeprefix("# "))
-        rows = [{n: value(v) for n, v in row.items()} for row in csv.DictReader(file)]
-    return note, rows
+    rows = read_table(Path(path))
+    return note, [{n: value(v) for n, v in row.items()} for row in rows]
 
 
 def sweep(

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from fusionbook.trade import border_strip, fuser, halo, noise_gain, sweep, truth
+from fusionbook.trade import TRUTH, border_strip, fuser, halo, noise_gain, sweep, truth
 from fusionlib import FusionConfig, __version__, load_pair
 from fusionlib.data import list_pairs
 from fusionlib.evaluation.ablation import centre
@@ -65,7 +65,9 @@ VIFB = (
     "Q_CV",
 )  # fmt: skip
 
-TRUTH = ("target", "texture", "N_abf")
+#: What makes each of them larger where it is better.
+SIGNS = [-1 if METRICS[name].direction == "lower" else 1 for name in VIFB]
+
 PRICE = ("halo", "border", "noise")
 CROP = (256, 320)
 SEED = 0
@@ -183,8 +185,7 @@ def feasible(configs: list[FusionConfig], values: np.ndarray) -> list[bool]:
 def measured(fused: np.ndarray, sources: Any) -> list[float]:
     """Return the 13 metrics, larger is better, of an image as it is saved."""
     values = evaluate(to_uint8(fused) / 255, sources, metrics=VIFB, convention="vifb")
-    signs = [-1 if METRICS[name].direction == "lower" else 1 for name in VIFB]
-    return [sign * values[name] for sign, name in zip(signs, VIFB, strict=True)]
+    return [sign * values[name] for sign, name in zip(SIGNS, VIFB, strict=True)]
 
 
 def z_scores(pair: Any, model: Model, configs: list[FusionConfig]) -> Any:
@@ -194,13 +195,13 @@ def z_scores(pair: Any, model: Model, configs: list[FusionConfig]) -> Any:
     )
     fused = sweep(pair.sources, configs, model.network)
     ours = np.array([measured(np.clip(f, 0, 1), pair.sources) for _, f in fused])
-    spread = pool.std(axis=0, ddof=1)
-    return {
-        "z": np.clip((ours - pool.mean(axis=0)) / spread, -3, 3).mean(axis=1).tolist(),
-        "pool": np.clip((pool - pool.mean(axis=0)) / spread, -3, 3)
-        .mean(axis=1)
-        .tolist(),
-    }
+    return {"z": mean_z(ours, pool).tolist(), "pool": mean_z(pool, pool).tolist()}
+
+
+def mean_z(scores: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """Return the criterion of rule 3 on one pair, for each row of 13 metrics."""
+    z = (scores - pool.mean(axis=0)) / pool.std(axis=0, ddof=1)
+    return np.clip(z, -3, 3).mean(axis=-1)
 
 
 def price(method: Any, model: Model, scenes: Any) -> list[float]:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from choose_recommended import CROP, POOL, VIFB, measured, names
+from choose_recommended import CROP, POOL, SIGNS, VIFB, mean_z, measured, names
 from scipy.ndimage import gaussian_filter
 
 from fusionbook.trade import TRUTH, fuser, truth
@@ -125,16 +125,14 @@ def measure(pair: Pair, models: dict[str, Model]) -> dict[str, list[float | None
         fused[name] = fuser(config, trained)(pair.sources)
     for name, (base, detail) in OTHER_SOURCES.items():
         fused[name] = fuse_by(pair, base, detail, models)
-    signs = np.array([-1 if n in ("CE", "RMSE", "Q_CV") else 1 for n in VIFB])
     scores = {name: np.array(measured(i, pair.sources)) for name, i in fused.items()}
     pool = np.array([scores[name] for name in POOL])
     found: dict[str, list[float | None]] = {}
     for name, image in fused.items():
-        z = (scores[name] - pool.mean(axis=0)) / pool.std(axis=0, ddof=1)
         known = pair.target_mask is not None
         kept = list(truth(image, pair)) if known else [None, None, None]
-        values = (signs * scores[name]).tolist()
-        found[name] = [*values, float(np.clip(z, -3, 3).mean()), *kept]
+        values = (scores[name] * SIGNS).tolist()
+        found[name] = [*values, float(mean_z(scores[name], pool)), *kept]
     return found
 
 
