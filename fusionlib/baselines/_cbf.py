@@ -72,6 +72,7 @@ def detail_strength(detail: Image, block: int) -> Image:
     "Shreyamsha Kumar",
     2013,
     seconds=0.3,
+    status="exact",
     pair_only=True,
     tolerance=0.5 / 255 + 1e-12,  # whole grey levels
 )

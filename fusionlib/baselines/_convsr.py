@@ -143,7 +143,9 @@ def synthesise(
     return scipy.fft.irfft2(spectrum.sum(axis=0), s=shape)
 
 
-@method("ConvSR", "Liu, Chen, Ward, Wang", 2016, seconds=7.0, tolerance=0.05)
+@method(
+    "ConvSR", "Liu, Chen, Ward, Wang", 2016, seconds=7.0, status="exact", tolerance=0.05
+)
 def convsr(
     sources: list[Image],
     *,

@@ -15,7 +15,7 @@ from .registry import method
 __all__ = ["dwt"]
 
 
-@method("DWT", "Li, Manjunath, Mitra", 1995, seconds=0.02)
+@method("DWT", "Li, Manjunath, Mitra", 1995, seconds=0.02, status="after the paper")
 def dwt(sources: list[Image], *, wavelet: str = "db2", levels: int = 4) -> Image:
     """Fuse by the discrete wavelet transform.
 

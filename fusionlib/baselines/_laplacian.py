@@ -36,7 +36,9 @@ def _expand(image: Image, shape: tuple[int, ...]) -> Image:
     return stuffed
 
 
-@method("Laplacian pyramid", "Burt, Adelson", 1983, seconds=0.02)
+@method(
+    "Laplacian pyramid", "Burt, Adelson", 1983, seconds=0.02, status="after the paper"
+)
 def laplacian(sources: list[Image], *, levels: int = 4) -> Image:
     """Fuse by Laplacian pyramids.
 

@@ -10,13 +10,13 @@ from .registry import method
 __all__ = ["maximum", "mean"]
 
 
-@method("Mean", "pointwise", None, seconds=0.01)
+@method("Mean", "pointwise", None, seconds=0.01, status="exact")
 def mean(sources: list[Image]) -> Image:
     """Return the pointwise mean of the sources."""
     return np.mean(sources, axis=0)
 
 
-@method("Maximum", "pointwise", None, seconds=0.01)
+@method("Maximum", "pointwise", None, seconds=0.01, status="exact")
 def maximum(sources: list[Image]) -> Image:
     """Return the pointwise maximum of the sources."""
     return np.max(sources, axis=0)

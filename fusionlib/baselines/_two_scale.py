@@ -11,7 +11,13 @@ from .registry import method
 __all__ = ["two_scale"]
 
 
-@method("Two-scale saliency", "Bavirisetti, Dhuli", 2016, seconds=0.02)
+@method(
+    "Two-scale saliency",
+    "Bavirisetti, Dhuli",
+    2016,
+    seconds=0.02,
+    status="after the paper",
+)
 def two_scale(sources: list[Image], *, window: int = 35, median: int = 3) -> Image:
     """Fuse by a two-scale decomposition weighted by visual saliency.
 

@@ -108,7 +108,9 @@ def refine(blend: Image, infrared: Image, visible: Image, lam: float) -> Image:
     return (blend + pull * infrared) / (1 + pull)
 
 
-@method("WLS", "Ma, Zhou, Wang, Zong", 2017, seconds=0.15, pair_only=True)
+@method(
+    "WLS", "Ma, Zhou, Wang, Zong", 2017, seconds=0.15, status="exact", pair_only=True
+)
 def wls(
     sources: list[Image],
     *,

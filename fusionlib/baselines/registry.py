@@ -22,7 +22,14 @@ from ..images.colour import fuse_colours
 from ..images.validation import Image, check_choice, check_keywords
 from ._shared import prepare
 
-__all__ = ["METHODS", "PAPER_METHODS", "Method", "get_method", "list_methods"]
+__all__ = ["METHODS", "PAPER_METHODS", "STATUS", "Method", "get_method", "list_methods"]
+
+#: How close a method is to what was published.
+STATUS = {
+    "exact": "outputs of its authors' program, or its defining formula, are met",
+    "after the paper": "written from the paper; no program to compare with",
+    "transform only": "the transform of the paper, with a common fusion rule",
+}
 
 #: The methods that the paper compares with, in the order of its tables.
 PAPER_METHODS = ("cbf", "wls", "jsr", "jsrsd", "convsr")
@@ -46,6 +53,8 @@ class Method:
         Keyword parameters of the function with their defaults.
     seconds : float
         Typical seconds for a pair of 270x360 pixels on two cores, measured.
+    status : {"exact", "after the paper", "transform only"}
+        How close it is to what was published, see :data:`STATUS`.
     function : callable
         ``function(sources, **parameters)`` returns the fused image.
     conventions : mapping of str to str
@@ -64,6 +73,7 @@ class Method:
     year: int | None
     parameters: dict[str, Any]
     seconds: float
+    status: str
     function: Callable[..., Image]
     conventions: Mapping[str, str] = field(default_factory=dict)
     pair_only: bool = False
@@ -119,6 +129,7 @@ def method(
     year: int | None,
     *,
     seconds: float,
+    status: str,
     **facts: Any,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Register a function as a method.
@@ -128,7 +139,7 @@ def method(
 
     Parameters
     ----------
-    title, reference, year, seconds
+    title, reference, year, seconds, status
         See :class:`Method`.
     **facts
         Further attributes of :class:`Method`, where the default is not right.
@@ -158,6 +169,7 @@ def method(
             year=year,
             parameters={parameter.name: parameter.default for parameter in parameters},
             seconds=seconds,
+            status=check_choice(status, "status", list(STATUS)),
             function=checked,
             **facts,
         )
@@ -214,9 +226,12 @@ def describe() -> str:
             f":func:`~fusionlib.baselines.{m.name}`",
             m.title,
             f"{m.reference} {m.year or ''}".strip(),
+            m.status,
             "2" if m.pair_only else "2 or more",
             f"{m.seconds:g}",
         ]
         for m in METHODS.values()
     ]
-    return as_table(["Method", "Title", "Published by", "Sources", "Seconds"], rows)
+    return as_table(
+        ["Method", "Title", "Published by", "Status", "Sources", "Seconds"], rows
+    )

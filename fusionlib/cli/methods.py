@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
                     "year": method.year,
                     "parameters": method.parameters,
                     "seconds": method.seconds,
+                    "status": method.status,
                     "takes_dictionary": method.takes_dictionary,
                 }
                 for name, method in METHODS.items()
@@ -51,12 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
             method.title,
             method.reference,
             method.year or "",
+            method.status,
             f"{method.seconds:g}",
             " ".join(f"{name}={value}" for name, value in method.parameters.items()),
         )
         for method in METHODS.values()
     ]
     print_text(
-        table(("name", "title", "reference", "year", "seconds", "parameters"), rows)
+        table(
+            ("name", "title", "reference", "year", "status", "seconds", "parameters"),
+            rows,
+        )
     )
     return 0

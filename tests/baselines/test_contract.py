@@ -59,6 +59,7 @@ def test_description_is_complete(name):
     assert method.reference
     assert method.year is None or 1980 <= method.year <= 2018
     assert method.seconds > 0
+    assert method.status in registry.STATUS
     signature = inspect.signature(method.function).parameters
     assert list(signature) == ["sources", *method.parameters]
     assert method.takes_dictionary == ("dictionary" in signature)
@@ -100,7 +101,9 @@ def median():
         """
         return gain * np.median(sources, axis=0)
 
-    yield registry.method("Median", "pointwise", 1990, seconds=0.01)(median)
+    yield registry.method("Median", "pointwise", 1990, seconds=0.01, status="exact")(
+        median
+    )
     del registry._METHODS["median"]
 
 
