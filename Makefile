@@ -13,13 +13,13 @@ TEST_WEIGHTS ?= vgg16
 use = if [ "$${OFFLINE:-0}" = 0 ]; then if $(BIN)/fusionlib weights fetch $(1) >/dev/null; \
 	then export FUSIONLIB_WEIGHTS=$(1); else echo "going on with the weights that are here"; fi; fi
 
-build_book = $(BIN)/python book/cache_key.py && rm -rf book/_build && $(BIN)/python book/lab/build.py && \
+build_book = $(BIN)/python book/cache_key.py && $(BIN)/python book/execute.py && rm -rf book/_build && $(BIN)/python book/lab/build.py && \
 	FUSIONLIB_BOOK=1 PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml \
 	--toc book/_toc.yml --path-output book -W --keep-going && \
 	$(BIN)/python book/kit/editions.py pages >/dev/null && echo "$(CURDIR)/$(HTML)/index.html"
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix lab student instructor pdf data bench clean
+.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix serve lab student instructor pdf data bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,9 @@ setup: $(STAMP) ## fetch trained weights and the real pairs if the network allow
 
 book: setup ## execute the notebooks and build the book
 	@$(build_book)
+
+serve: ## serve the built book on this machine, with threads for its lab page
+	@$(BIN)/python book/kit/serve.py
 
 test: lint test-unit test-book ## lint, unit tests, the book with all its notebooks
 

@@ -26,6 +26,12 @@ SCRIPT = "ort.wasm.min.js"
 LOADER = "ort-wasm-simd-threaded.mjs"
 WASM = "ort-wasm-simd-threaded.wasm"
 NETWORK = "network.onnx"
+#: The same for graphics cards. Loaded only over http, so not part of the bundle.
+GRAPHICS = (
+    "ort.webgpu.min.js",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
 
 
 class Unavailable(Exception):
@@ -56,7 +62,7 @@ def missing(folder: Path, reason: str) -> dict[str, Any]:
 
 def _fill(folder: Path) -> dict[str, Any]:
     dist = _install() / RUNTIME / "dist"
-    for name in (SCRIPT, LOADER, WASM):
+    for name in (SCRIPT, LOADER, WASM, *GRAPHICS):
         shutil.copy(dist / name, folder / name)
     record = _export(folder / NETWORK)
     parts = {"ort": SCRIPT, "wasm": WASM, "mjs": LOADER, "model": NETWORK}

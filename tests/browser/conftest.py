@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 import pytest
 
+from ..support.files import load_script
 from ..support.missing import missing
 
 ARGUMENTS = [
@@ -92,8 +93,9 @@ def visit(browser):
                 lambda m: (
                     seen.problems.append(f"console: {m.text}")
                     if m.type in ("error", "warning")
-                    # Only the tests read canvases back.
+                    # Only the tests read canvases back; no graphics card is no error.
                     and "willReadFrequently" not in m.text
+                    and "No available adapters" not in m.text
                     else None
                 ),
             )
@@ -109,21 +111,28 @@ def visit(browser):
 
 @pytest.fixture(scope="session")
 def serve():
-    """Serve a folder over http: ``serve(folder)`` returns its address."""
+    """Serve a folder over http: ``serve(folder)`` returns its address.
+
+    With ``isolated=True`` as ``make serve`` does it.
+    """
     with contextlib.ExitStack() as stack:
 
-        class Quiet(http.server.SimpleHTTPRequestHandler):
+        class Plain(http.server.SimpleHTTPRequestHandler):
             def log_message(self, *_):
                 pass
 
-            def do_GET(self):
-                if self.path == "/favicon.ico":
-                    self.send_response(204)
-                    self.end_headers()
-                else:
-                    super().do_GET()
+        def start(folder: Path, *, isolated: bool = False) -> str:
+            script = Path(__file__).parents[2] / "book" / "kit" / "serve.py"
+            kind = load_script(script).Isolated if isolated else Plain
 
-        def start(folder: Path) -> str:
+            class Quiet(kind):
+                def do_GET(self):
+                    if self.path == "/favicon.ico":
+                        self.send_response(204)
+                        self.end_headers()
+                    else:
+                        super().do_GET()
+
             handler = functools.partial(Quiet, directory=str(folder))
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
             threading.Thread(target=server.serve_forever, daemon=True).start()

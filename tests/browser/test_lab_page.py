@@ -137,20 +137,20 @@ def psnr(first, second):
     return np.inf if error == 0 else 10 * np.log10(255**2 / error)
 
 
-def wait(page, state="done"):
+def wait(page, state="done", seconds=120):
     page.wait_for_function(
         "s => document.querySelector('.fl-lab').dataset.state === s",
-        arg=state, timeout=120_000,
+        arg=state, timeout=1000 * seconds,
     )  # fmt: skip
 
 
-def load(page, files):
+def load(page, files, seconds=120):
     """Choose two files and wait for their result."""
     for k, file in enumerate(files):
         page.locator(".lab-drop input").nth(k).set_input_files(file)
         if k == 0:
             page.wait_for_selector(".lab-drop.lab-filled")
-    wait(page)
+    wait(page, seconds=seconds)
 
 
 def use_scene(page, name):
@@ -500,6 +500,48 @@ def test_with_32_bits_the_result_is_the_librarys(visit, addresses, pair):
         at = page.locator(".lab-pixel tr.fl-marked th").first.inner_text()
         assert at == f"{PAPER_LAYERS[result.winner[y, x]]} activity"
     assert seen.problems == []
+
+
+def test_threads_where_the_page_is_isolated(visit, folder, serve, addresses, pair):
+    result = to_uint8(library().F)
+    for address, threads in ((serve(folder, isolated=True), 2), (addresses["http"], 1)):
+        seen = visit(f"{address}/book/lab/light.html?threads=2&engine=webgpu")
+        load(seen.page, pair[0])
+        root = seen.page.locator(".fl-lab")
+        workers = min(seen.page.evaluate("navigator.hardwareConcurrency"), 2)
+        assert root.get_attribute("data-threads") == str(workers * threads)
+        # No graphics card here: what was asked for is not there.
+        assert root.get_attribute("data-engine") == "wasm"
+        if workers * threads > 1:
+            said = seen.page.inner_text(".lab-model")
+            assert f"{workers * threads} threads" in said
+        assert psnr(download(seen.page, "F"), result) >= 50
+        assert seen.problems == []
+
+
+@pytest.mark.more
+def test_a_graphics_card_gives_the_same(folder, serve, pair):
+    """WebGPU by a program that stands in for the card."""
+    from playwright.sync_api import sync_playwright
+
+    from .conftest import chromium_path
+
+    arguments = [
+        "--headless", "--no-sandbox", "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
+        "--use-vulkan=swiftshader", "--ignore-gpu-blocklist",
+    ]  # fmt: skip
+    with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
+        page = chromium.new_page()
+        page.goto(f"{serve(folder)}/book/lab/light.html?engine=webgpu")
+        if not page.evaluate("navigator.gpu && navigator.gpu.requestAdapter()"):
+            pytest.skip("this Chromium has no WebGPU")
+        load(page, pair[0], seconds=500)
+        assert page.locator(".fl-lab").get_attribute("data-engine") == "webgpu"
+        assert psnr(download(page, "F"), to_uint8(library().F)) >= 50
+        chromium.close()
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "everything"])

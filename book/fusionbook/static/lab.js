@@ -114,10 +114,12 @@
       for (const { reject } of waiting.values()) reject(new Error(event.message || "a worker stopped"));
       waiting.clear();
     };
-    return (name, args = [], transfer = []) => new Promise((resolve, reject) => {
+    const ask = (name, args = [], transfer = []) => new Promise((resolve, reject) => {
       waiting.set(++last, { resolve, reject });
       engine.postMessage({ id: last, name, args }, transfer);
     });
+    ask.end = () => engine.terminate();
+    return ask;
   }
 
   /* Runs in the worker: one answer to each question. */
@@ -154,27 +156,63 @@
     return network;
   }
 
-  /* One worker for each source where there are two processors; returns how to ask them. */
+  /* What the network runs on: the graphics card, where the browser offers a real one, or
+   * one worker for each source, each with its share of the processors where the page is
+   * cross-origin isolated. `?engine=webgpu|wasm` and `?threads=2` in the address decide. */
+  async function choice() {
+    const asked = new URLSearchParams(location.search), cores = navigator.hardwareConcurrency || 1;
+    const workers = Math.min(cores, 2);
+    const most = globalThis.crossOriginIsolated ? 8 : 1;
+    const wanted = Number(asked.get("threads")) || Math.floor(cores / workers);
+    const processors = { gpu: false, workers, threads: Math.max(1, Math.min(most, wanted)) };
+    if (!OVER_HTTP || !navigator.gpu || asked.get("engine") === "wasm") return [processors];
+    const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+    const real = adapter && !(adapter.info && adapter.info.isFallbackAdapter);
+    const gpu = adapter && (real || asked.get("engine") === "webgpu");
+    return gpu ? [{ gpu, workers: 1, threads: 1 }, processors] : [processors];
+  }
+
+  /* Start the network on the first choice that works; returns how to ask its workers. */
   async function loadNetwork() {
+    const choices = await choice();
+    for (const [k, how] of choices.entries()) {
+      try {
+        const engines = await loadWith(how);
+        root.dataset.engine = how.gpu ? "webgpu" : "wasm";
+        root.dataset.threads = how.workers * how.threads;
+        introduce(how.gpu ? " It runs on the graphics card (WebGPU)."
+          : ` It runs on ${how.workers * how.threads === 1 ? "one thread" : `${how.workers * how.threads} threads`}.`);
+        return engines;
+      } catch (error) {
+        if (k === choices.length - 1) throw error;
+      }
+    }
+  }
+
+  async function loadWith({ gpu, workers, threads }) {
     const body = "(g) => g.__fusionlibNetwork.create((report) => g.postMessage({ report }))";
-    const count = Math.min(navigator.hardwareConcurrency || 1, 2);
-    const engines = Array.from({ length: count }, () => worker(
+    const engines = Array.from({ length: workers }, () => worker(
       ["__fusionlibArithmetic", "__fusionlibNetwork"], body, showLoading));
     let files = null, bundle = null;
     progress("Loading runtime and network", 0);
     if (OVER_HTTP) {
       const at = (name) => new URL(name, HOME).href;
-      files = { ort: at("ort.wasm.min.js"), mjs: at("ort-wasm-simd-threaded.mjs"),
-        wasm: at("ort-wasm-simd-threaded.wasm"),
+      const core = `ort-wasm-simd-threaded${gpu ? ".asyncify" : ""}`;
+      files = { ort: at(`ort.${gpu ? "webgpu" : "wasm"}.min.js`), mjs: at(`${core}.mjs`), wasm: at(`${core}.wasm`),
         model: at(globalThis.__fusionlibLabModelUrl || "network.onnx") };
     } else {
       await script("bundle.js");
       bundle = globalThis.__fusionlibLabBundle;
       globalThis.__fusionlibLabBundle = null; // 8 MB
     }
-    const parts = await engines[0]("gather", [files, bundle]);
-    progress("Preparing the network", 0.15);
-    await Promise.all(engines.map((ask) => ask("load", [parts])));
+    try {
+      const parts = await engines[0]("gather", [files, bundle]);
+      progress("Preparing the network", 0.15);
+      await Promise.all(engines.map((ask) => ask("load", [parts, { threads, gpu }])));
+    } catch (error) {
+      for (const ask of engines) ask.end();
+      throw error;
+    }
     return engines;
   }
 
@@ -853,7 +891,7 @@
     new ResizeObserver(() => W.sharpen(canvas)).observe(canvas);
   }
 
-  function introduce() {
+  function introduce(where = "") {
     const box = find(".lab-model");
     if (!MODEL.available) {
       box.classList.add("lab-missing");
@@ -871,7 +909,7 @@
       "ort-wasm-simd-threaded.wasm", "network.onnx"] : ["bundle.js"])
       .reduce((sum, name) => sum + bytes[name], 0) / 1e6);
     box.textContent = `Network: VGG-19 up to relu4_1, ${kernels}. Weights: ${weights.label}. With its runtime it is ` +
-      `${size} MB${OVER_HTTP ? " (about 7 MB where the server compresses)" : ""}, loaded when you start.`;
+      `${size} MB${OVER_HTTP ? " (about 7 MB where the server compresses)" : ""}, loaded when you start.${where}`;
   }
 
   build();

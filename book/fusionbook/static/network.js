@@ -1,4 +1,5 @@
-/* The network in a worker: onnxruntime-web on one processor, one tile at a time. */
+/* The network in a worker: onnxruntime-web on the processor or, over http, on the
+ * graphics card; one tile at a time. */
 globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make() {
   "use strict";
 
@@ -36,14 +37,15 @@ globalThis.__fusionlibNetwork = globalThis.__fusionlibNetwork || (function make(
       return parts;
     }
 
-    async function load({ ort, mjs, wasm, model }) {
+    /* `threads`: more than one needs a page that is cross-origin isolated. `gpu`: by WebGPU. */
+    async function load({ ort, mjs, wasm, model }, { threads, gpu }) {
       importScripts(address(ort, "text/javascript"));
       const { env, InferenceSession } = globalThis.ort;
       env.logLevel = "error";
-      env.wasm.numThreads = 1;
+      env.wasm.numThreads = threads;
       env.wasm.wasmBinary = wasm;
       env.wasm.wasmPaths = { mjs: address(mjs, "text/javascript") };
-      session = await InferenceSession.create(model, { executionProviders: ["wasm"] });
+      session = await InferenceSession.create(model, { executionProviders: [gpu ? "webgpu" : "wasm"] });
     }
 
     /* Activity maps of one tile by name, before ("conv") and after ("relu") the ReLU. */

@@ -1,0 +1,44 @@
+"""Notebooks are executed several at once into the cache that the build reads."""
+
+from pathlib import Path
+
+import pytest
+
+from ..support.files import load_script
+
+nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+
+
+@pytest.fixture
+def script():
+    return load_script(Path(__file__).parents[2] / "book" / "execute.py")
+
+
+def write(path, source):
+    cell = nbformat.v4.new_code_cell(source)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
+
+
+def test_each_is_executed_once_and_found_by_the_build(script, tmp_path, capfd):
+    from jupyter_cache import get_cache
+
+    (tmp_path / "beside.txt").write_text("here")
+    paths = [tmp_path / f"{name}.ipynb" for name in ("good", "bad")]
+    write(paths[0], "import os\nprint(open('beside.txt').read())")
+    write(paths[1], "1 / 0")
+    seconds = script.execute(paths, tmp_path / "cache")
+    assert seconds["bad"] is None
+    assert seconds["good"] > 0
+    assert "bad: stopped" in capfd.readouterr().out
+    # Now as the build does it: by the content of the cells.
+    cache = get_cache(tmp_path / "cache")
+    cache.match_cache_notebook(nbformat.read(paths[0], as_version=4))
+    _, notebook = cache.merge_match_into_notebook(nbformat.read(paths[0], 4))
+    assert notebook.cells[0].outputs[0].text == "here\n"
+    with pytest.raises(KeyError):
+        cache.match_cache_notebook(nbformat.read(paths[1], as_version=4))
+    assert script.execute(paths[:1], tmp_path / "cache") == {}
+    write(paths[0], "print('changed')")
+    assert list(script.execute(paths[:1], tmp_path / "cache")) == ["good"]
