@@ -10,6 +10,8 @@ import re
 import numpy as np
 import pytest
 
+from fusionlib.vgg.layers import layer
+
 from ..support.explorers_small import (
     ARITHMETIC,
     BOOK,
@@ -283,6 +285,31 @@ def test_a_pointer_over_the_picture_reads_that_pixel(visit, addresses):
     )
     page.locator(".fl-table").hover()
     wait_drawn(page, {"x": 30, "y": 40})
+
+
+def test_squares_show_the_blocks_of_the_marked_pixel(visit, addresses):
+    page = visit(f"{addresses['file']}/selection.html").page
+    wait_drawn(page)
+    made, start = explorer("selection"), explorer("selection").state()
+    height, width = made.shape
+    page.locator('input[value="relu1_1"]').first.click()
+    rest = [name for name in made.layers if name != "relu1_1"]
+    wait_drawn(page, {"layers": rest})
+    area = page.locator(".fl-frame > canvas").bounding_box()
+    boxes = page.locator(".fl-square")
+    assert not boxes.nth(0).is_visible()
+    for k, name in enumerate(rest, 1):
+        stride, radius = layer(name).stride, made.result.config.radius
+        top, left = ((start[axis] // stride - radius) * stride for axis in "yx")
+        side = (2 * radius + 1) * stride
+        box = boxes.nth(k).bounding_box()
+        expected = {
+            "x": area["x"] + left * area["width"] / width,
+            "y": area["y"] + top * area["height"] / height,
+            "width": side * area["width"] / width,
+        }
+        for key, value in expected.items():
+            assert box[key] == pytest.approx(value, abs=1)
 
 
 def test_on_a_phone_a_tap_marks_and_scrolling_does_not(browser, addresses):

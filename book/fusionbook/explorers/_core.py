@@ -104,6 +104,7 @@ class Explorer:
     kind = ""
     title = ""
     how = ""
+    on_page = ""  # what `how` lacks on a page of the book
     head: ClassVar[tuple[str, ...]] = ()
     pictures: ClassVar[tuple[Picture, ...]] = ()
     table_beside = False

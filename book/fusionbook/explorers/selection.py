@@ -66,6 +66,10 @@ class SelectionExplorer(ShownExplorer):
         "Switch layers on and off and move the dividing line. Click or tap the picture "
         "to mark a pixel; it starts where the winner leads by most."
     )
+    on_page = (
+        " The squares show what the block average, equation (6), joins around it: one "
+        "for each layer that is on, in its colour."
+    )
     head = ("At the marked pixel", "Grey levels of 255", "Equation")
     pictures = (
         Picture(

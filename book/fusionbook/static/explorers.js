@@ -352,6 +352,7 @@
     const { layers, strides, scales, radius, summaries, here, gain } = ex.data;
     const p = await planes(ex.data.planes), colours = Uint8Array.from(ex.data.colours.flat());
     const line = ex.handle("picture", "wipe"), ring = ex.cursor("picture");
+    const blocks = W.squares(ex.canvases.picture, ex.data.colours.map((rgb) => `rgb(${rgb})`));
     const level = (plane) => Float64Array.from(plane, (v) => v / 100);
     const grey = (plane) => Uint8Array.from(plane, (v) => A.toUint8(v / 255));
     p.fusedBase = level(p.base);
@@ -386,6 +387,9 @@
       const named = (name) => ex.control(name).texts[ex.place(name)];
       line(state.wipe, named("left"), named("right"));
       ring();
+      /* The pixels that the block average, equation (6), joins at each layer. */
+      blocks(strides.map((stride, k) => enabled.includes(k) && [
+        ...[state.y, state.x].map((v) => (Math.floor(v / stride) - radius) * stride), (2 * radius + 1) * stride]));
 
       const at = state.y * ex.width + state.x, first = winner ? winner[at] : -1;
       const rows = equations(ex, p, at, enabled, first);

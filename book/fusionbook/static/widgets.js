@@ -122,5 +122,23 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
     };
   }
 
-  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, step, table, where };
+  /* Squares of pixels over a picture, one in each colour. Returns how to place them:
+   * `[top, left, side]`, or null for a hidden one. */
+  function squares(canvas, colours) {
+    const boxes = colours.map((colour) => {
+      const box = over(canvas, "fl-square");
+      box.style.borderColor = colour;
+      return box;
+    });
+    return (places) => places.forEach((place, k) => {
+      boxes[k].hidden = !place;
+      if (!place) return;
+      const [top, left, side] = place, share = (v, of) => `${(100 * v) / of}%`;
+      Object.assign(boxes[k].style, {
+        top: share(top, canvas.height), left: share(left, canvas.width),
+        height: share(side, canvas.height), width: share(side, canvas.width) });
+    });
+  }
+
+  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, squares, step, table, where };
 })();
