@@ -1,7 +1,8 @@
-"""Excerpts in the results of a search, also where the book is opened from a folder.
+"""Results of a search: each page once, with excerpts also from a folder.
 
 The search fetches each page that it lists, which browsers refuse for files. So the
-words of all pages are kept in a script that only the search page loads.
+words of all pages are kept in a script that only the search page loads. A page that
+is found by a term or a function and by its words is listed by the first of them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,21 @@ import re
 from pathlib import Path
 from typing import Any
 
-#: Answers the search's requests for pages out of the stored words.
+#: Answers the search's requests for pages out of the stored words, and leaves out the
+#: second result of a page.
 SCRIPT = """
+document.addEventListener("DOMContentLoaded", () => {
+  const box = document.getElementById("search-results");
+  if (!box) return;
+  new MutationObserver(() => {
+    const seen = new Set();
+    for (const item of box.querySelectorAll("li")) {
+      const page = item.querySelector("a").href.split(/[?#]/)[0];
+      if (seen.has(page)) item.remove();
+      seen.add(page);
+    }
+  }).observe(box, { childList: true, subtree: true });
+});
 if (location.protocol === "file:") {
   const original = window.fetch, root = new URL("./", location.href).href;
   window.fetch = (address, ...rest) => {

@@ -201,6 +201,18 @@ def test_search_finds_a_word(visit, addresses):
     assert page.locator("#search-results li").count() >= 1
 
 
+def test_search_lists_each_page_once(visit, addresses):
+    page = visit(f"{addresses['file']}/search.html?q=N_abf").page
+    page.wait_for_selector("#search-results li p.context")
+    page.wait_for_function("!document.title.includes('Searching')")
+    page.wait_for_timeout(1000)
+    links = page.locator("#search-results li > a").evaluate_all(
+        "found => found.map(a => a.href.split('#')[0].split('?')[0])"
+    )
+    assert len(links) > 3
+    assert len(set(links)) == len(links)
+
+
 def test_search_from_a_folder_shows_excerpts(visit, addresses):
     seen = visit(f"{addresses['file']}/search.html?q=receptive")
     seen.page.wait_for_selector("#search-results li p.context")
