@@ -1,7 +1,7 @@
-"""Execute the notebooks that changed, several at once, into the cache of the build.
+"""Execute notebooks and pages with cells, several at once, into the cache of the build.
 
-Jupyter Book would execute them one after the other. A notebook that fails here is left
-out: the build executes it again, and says in which cell it stopped.
+Jupyter Book would execute them one after the other. One that fails here is left out:
+the build executes it again, and says in which cell it stopped.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ WORKERS = min(4, os.cpu_count() or 1)
 TIMEOUT = 300
 
 
-def run(path: Path) -> tuple[Any, float]:
-    """Return a notebook with its outputs, or None, and the seconds that it took."""
-    import nbformat
+#: How the cache reads a page in Markdown.
+PAGE = {"name": "myst_nb_md", "type": "plugin"}
+
+
+def run(path: Path, notebook: Any) -> float | None:
+    """Execute a notebook in place; return its seconds, or None if it stopped."""
     from jupyter_cache.executors.utils import single_nb_execution
 
-    notebook = nbformat.read(path, as_version=4)
     result = single_nb_execution(
         notebook,
         cwd=str(path.parent),
@@ -34,7 +36,9 @@ def run(path: Path) -> tuple[Any, float]:
         allow_errors=False,
         meta_override=True,
     )
-    return None if result.err else notebook, result.time
+    told = "stopped" if result.err else f"{result.time:.0f} s"
+    print(f"  {path.stem}: {told}", flush=True)
+    return None if result.err else result.time
 
 
 def execute(paths: list[Path], folder: Path) -> dict[str, float | None]:
@@ -43,7 +47,7 @@ def execute(paths: list[Path], folder: Path) -> dict[str, float | None]:
     Parameters
     ----------
     paths : list of pathlib.Path
-        The notebooks.
+        Notebooks (``.ipynb``) and pages (``.md``).
     folder : pathlib.Path
         The cache.
 
@@ -56,23 +60,22 @@ def execute(paths: list[Path], folder: Path) -> dict[str, float | None]:
     from jupyter_cache.base import CacheBundleIn
 
     cache = get_cache(folder)
-    records = {path: cache.add_nb_to_project(str(path)) for path in paths}
-    missing = [
-        path
-        for path, record in records.items()
-        if cache.get_cached_project_nb(record.uri) is None
-    ]
+    missing = {}
+    for path in paths:
+        how = {"read_data": PAGE} if path.suffix == ".md" else {}
+        record = cache.add_nb_to_project(str(path), **how)
+        if cache.get_cached_project_nb(record.uri) is None:
+            missing[path] = cache.get_project_notebook(record.pk)
     seconds: dict[str, float | None] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        for path, (notebook, time) in zip(missing, pool.map(run, missing), strict=True):
-            seconds[path.stem] = None if notebook is None else time
-            told = "stopped" if notebook is None else f"{time:.0f} s"
-            print(f"  {path.stem}: {told}", flush=True)
-            if notebook is not None:
+        tasks = missing.keys(), [entry.nb for entry in missing.values()]
+        for (path, entry), time in zip(
+            missing.items(), pool.map(run, *tasks), strict=True
+        ):
+            seconds[path.stem] = time
+            if time is not None:
                 bundle = CacheBundleIn(
-                    notebook,
-                    records[path].uri,
-                    data={"execution_seconds": time},
+                    entry.nb, entry.uri, data={"execution_seconds": time}
                 )
                 cache.cache_notebook_bundle(
                     bundle, check_validity=False, overwrite=True
@@ -81,13 +84,18 @@ def execute(paths: list[Path], folder: Path) -> dict[str, float | None]:
 
 
 def main() -> int:
-    """Execute the notebooks of the repository."""
+    """Execute those of the repository: notebooks, then pages, which are short."""
     os.environ["FUSIONLIB_BOOK"] = "1"
     # A kernel whose threads outnumber its share of the processors mostly waits.
     share = max(1, (os.cpu_count() or 1) // WORKERS)
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    execute(paths, ROOT / ".jupyter_cache")
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    pages = [
+        path
+        for path in sorted((ROOT / "book").glob("*.md"))
+        if "kernelspec:" in path.read_text("utf-8").split("\n---\n")[0]
+    ]
+    execute([*notebooks, *pages], ROOT / ".jupyter_cache")
     return 0
 
 
