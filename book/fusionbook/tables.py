@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fusionlib.baselines import METHODS
@@ -58,8 +58,13 @@ WORDS = {
 }
 
 
-def method_table() -> Any:
-    """Return all methods in words.
+def method_table(names: Iterable[str] = METHODS) -> Any:
+    """Return methods in words.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        Which; by default all of the library.
 
     Returns
     -------
@@ -69,8 +74,8 @@ def method_table() -> Any:
     from IPython.display import Markdown
 
     lines = [["Name", "In full", "What it does", "Seconds"], ["---"] * 4]
-    for name, entry in METHODS.items():
-        full, sentence = WORDS[name]
+    for name in names:
+        entry, (full, sentence) = METHODS[name], WORDS[name]
         source = f", {entry.reference} {entry.year}" if entry.year else ""
         lines.append([f"`{name}`", full + source, sentence, f"{entry.seconds:g}"])
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
