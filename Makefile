@@ -7,6 +7,10 @@ STAMP := $(VENV)/.installed
 HTML := book/_build/html
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 --nbval-kernel-name=python3 -p no:cacheprovider notebooks
 
+# Test files that run at the same time.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
 # What `make test` builds the book with, so that it tests the same on every machine
 # that has them or can fetch them; elsewhere, what `make book` would take.
 TEST_WEIGHTS ?= vgg16
@@ -43,11 +47,11 @@ serve: ## serve the built book on this machine, with threads for its lab page
 test: lint test-unit test-book ## lint, unit tests, the book with all its notebooks
 
 test-unit: setup
-	$(BIN)/python -m pytest tests --ignore=tests/book
+	$(PYTEST) tests --ignore=tests/book
 
 # Building the book executes every notebook: an error in a cell ends it.
 test-book: setup
-	@$(call use,$(TEST_WEIGHTS)); $(build_book) && $(BIN)/python -m pytest tests/book
+	@$(call use,$(TEST_WEIGHTS)); $(build_book) && $(PYTEST) tests/book
 
 test-more: setup ## long tests; notebooks by nbval: trained, random, and this machine's weights
 	$(BIN)/python -m pytest tests -m more

@@ -57,6 +57,8 @@ TESTS += [
 TESTS += ["-k", "not (metrics_of_identical_images and released)"]
 
 CHAPTERS = [str(p) for p in sorted((ROOT / "notebooks").glob("0[1-6]_*.ipynb"))]
+# Files of tests, or notebooks, two at a time.
+TWO = ["-n", "2", "--dist", "loadfile"]
 NBVAL = ["--nbval-lax", "--nbval-cell-timeout=600", "--nbval-kernel-name=python3"]
 
 
@@ -242,7 +244,7 @@ def pytest(
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                   "-o", "junit_family=xunit1", f"--junitxml={report}"]  # fmt: skip
+                   *TWO, "-o", "junit_family=xunit1", f"--junitxml={report}"]  # fmt: skip
         code = subprocess.run([*command, *arguments], env=env, cwd=ROOT).returncode
         if not report.exists():
             return Counter(failed=1), properties
