@@ -10,10 +10,10 @@ symmetric about zero, and add up to one, so the image is the sum of its bands:
     W_{j,k} = (\\varphi_{j-1} - \\varphi_j)\\, V_k, \\quad
     \\sum_k V_k = 1, \\quad \\varphi_0 = 1,
 
-with :math:`\\varphi_j` the low-pass of level j and :math:`V_k` a wedge of directions.
-The low band has the window :math:`\\varphi_J`. The wedges are set by the slope, as with
-directional filter banks and shearing: those of one half of the plane hold
-:math:`|v| \\le |u|` and are equally spaced in v / u, the others in u / v.
+with :math:`\\varphi_j(u) \\varphi_j(v)` the low-pass of level j, at J that of the low
+band, and :math:`V_k` a wedge of directions. The wedges are set by the slope, as in
+directional filter banks and by shearing: where :math:`|v| \\le |u|` they are equally
+spaced in v / u, elsewhere in u / v.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .registry import method
 
 __all__ = ["nsct", "nsst"]
 
-#: A low-pass: frequencies u and v in cycles per pixel, and the level, to a window.
-LowPass = Callable[[Array, Array, int], Array]
+#: A low-pass along one axis: frequencies in cycles per pixel and a level, to a window.
+LowPass = Callable[[Array, int], Array]
 
 
 def _step(x: Array) -> Array:
@@ -40,28 +40,25 @@ def _step(x: Array) -> Array:
     return x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3)
 
 
-def atrous(u: Array, v: Array, level: int) -> Array:
-    """Return the low-pass of a nonsubsampled pyramid.
+def atrous(u: Array, level: int) -> Array:
+    """Return the low-pass of a nonsubsampled pyramid, one at level 0.
 
-    The kernel (1, 4, 6, 4, 1) / 16 along rows and columns, once for each level, with
-    its taps 1, 2, 4, ... pixels apart.
+    The kernel (1, 4, 6, 4, 1) / 16, once for each level, its taps 1, 2, 4, ... pixels
+    apart.
     """
-    window = np.ones(np.broadcast_shapes(u.shape, v.shape))
-    for step in range(level):
-        window *= (np.cos(np.pi * 2**step * u) * np.cos(np.pi * 2**step * v)) ** 4
-    return window
+    steps = 2.0 ** np.arange(level)
+    return np.prod(np.cos(np.pi * np.multiply.outer(steps, u)) ** 4, axis=0)
 
 
-def meyer(u: Array, v: Array, level: int) -> Array:
-    """Return Meyer's low-pass, on squares: from one to zero over an octave.
+def meyer(u: Array, level: int) -> Array:
+    """Return Meyer's low-pass, one at level 0.
 
-    On level j it falls from :math:`2^{1-j}/3` to twice that, as a share of the highest
-    frequency.
+    On level j it is one up to a share of :math:`2^{1-j}/3` of the highest frequency,
+    and zero from twice that on.
     """
     if level == 0:
-        return np.ones(np.broadcast_shapes(u.shape, v.shape))
-    share = 2 * np.maximum(np.abs(u), np.abs(v))
-    return 1 - _step(3 * 2 ** (level - 1) * share - 1)
+        return np.ones_like(u)
+    return 1 - _step(3 * 2**level * np.abs(u) - 1)
 
 
 def wedges(u: Array, v: Array, number: int) -> Iterator[Array]:
@@ -92,14 +89,16 @@ def windows(
     directions : sequence of int
         Number of directions on each level, the coarsest first.
     """
-    u = scipy.fft.fftfreq(shape[0])[:, None]
-    v = scipy.fft.rfftfreq(shape[1])[None]
-    inner = lowpass(u, v, len(directions))
-    yield inner
-    for level, number in zip(range(len(directions))[::-1], directions, strict=True):
-        outer = lowpass(u, v, level)
-        yield from ((outer - inner) * wedge for wedge in wedges(u, v, number))
-        inner = outer
+    u, v = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
+
+    def inner(level: int) -> Array:
+        return np.outer(lowpass(u, level), lowpass(v, level))
+
+    depth = len(directions)
+    yield inner(depth)
+    for level, number in zip(range(depth, 0, -1), directions, strict=True):
+        band = inner(level - 1) - inner(level)
+        yield from (band * wedge for wedge in wedges(u[:, None], v, number))
 
 
 def directional_transform(
@@ -184,6 +183,9 @@ def nsst(sources: list[Image], *, directions: Sequence[int] = (8, 8, 16, 16)) ->
     * L. Wang, B. Li, L. Tian, "EGGDD: An explicit dependency model for multi-modal
       medical image fusion in shift-invariant shearlet transform domain",
       Information Fusion 19, 2014. doi:10.1016/j.inffus.2013.04.005
+    * K. Guo, D. Labate, "The construction of smooth Parseval frames of shearlets",
+      Mathematical Modelling of Natural Phenomena 8(1), 2013.
+      doi:10.1051/mmnp/20138106
     * G. Easley, D. Labate, W. Lim, "Sparse directional image representations using
       the discrete shearlet transform", Applied and Computational Harmonic Analysis
       25(1), 2008. doi:10.1016/j.acha.2007.09.003

@@ -39,7 +39,7 @@ def _expand(image: Image, shape: tuple[int, ...]) -> Image:
 
 
 def laplacian_pyramid(levels: int) -> Transform:
-    """Return the Laplacian pyramid: the coarsest level, then details, fine ones last."""
+    """Return the Laplacian pyramid, the coarsest level first."""
     levels = check_positive_int(levels, "levels")
 
     def analyse(image: Image) -> list[Image]:
