@@ -182,7 +182,12 @@ def dtcwt(sources: list[Image], *, levels: int = 4) -> Image:
 
 
 @method(
-    "Quaternion wavelet", "Pang, Zhu, Guo", 2012, seconds=0.3, status="transform only"
+    "Quaternion wavelet",
+    "Pang, Zhu, Guo",
+    2012,
+    seconds=0.3,
+    status="transform only",
+    tolerance=1e-11,
 )
 def qwt(sources: list[Image], *, levels: int = 4) -> Image:
     """Fuse by the quaternion wavelet transform.

@@ -93,10 +93,14 @@ def gff(
 
     Parameters
     ----------
-    base_radius, detail_radius : int, optional
-        Radii of the guided filters in pixels, at least 1.
-    base_variance, detail_variance : float, optional
-        Their eps, above 0: the variance of a source below which weights are smoothed.
+    base_radius : int, optional
+        Radius of the guided filter for the weights of the base, in pixels, at least 1.
+    base_variance : float, optional
+        Its eps, above 0: the variance of a source below which weights are smoothed.
+    detail_radius : int, optional
+        The radius for the weights of the detail.
+    detail_variance : float, optional
+        The eps for the weights of the detail.
 
     References
     ----------
