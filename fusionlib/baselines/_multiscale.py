@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..images.validation import Image
 
-__all__ = ["Transform", "choose_largest", "fuse_bands", "mirrored"]
+__all__ = ["Transform", "average", "choose_largest", "fuse_bands", "mirrored"]
 
 Array = NDArray[Any]
 
@@ -44,7 +44,16 @@ class Transform(NamedTuple):
     synthesise: Callable[[Iterable[Array]], Image]
 
 
-def fuse_bands(sources: Sequence[Image], transform: Transform) -> Image:
+def average(planes: Sequence[Array]) -> Array:
+    """Return the mean of K planes."""
+    return np.mean(planes, axis=0)
+
+
+def fuse_bands(
+    sources: Sequence[Image],
+    transform: Transform,
+    low: Callable[[Sequence[Array]], Array] = average,
+) -> Image:
     """Fuse in the domain of a transform.
 
     Bands are made, fused and used one at a time, where the transform allows it.
@@ -54,12 +63,14 @@ def fuse_bands(sources: Sequence[Image], transform: Transform) -> Image:
     sources : sequence of K arrays, shape (H, W)
         The images.
     transform : Transform
-        Its low band is averaged; of its details the largest coefficient is kept.
+        Of its details the largest coefficient is kept.
+    low : callable, optional
+        Returns one low band for those of all sources; their mean by default.
     """
 
     def fused() -> Iterator[Array]:
         bands = zip(*map(transform.analyse, sources), strict=True)
-        yield np.mean(next(bands), axis=0)
+        yield low(next(bands))
         yield from map(choose_largest, bands)
 
     return transform.synthesise(fused())

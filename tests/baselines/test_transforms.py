@@ -131,6 +131,8 @@ def test_the_rule_averages_the_low_band_and_keeps_the_largest_detail():
     np.testing.assert_array_equal(
         fuse_bands(sources, transform), [[0.5, 3.0], [3.0, 5.0], [2.0, 2.5]]
     )
+    brighter = fuse_bands(sources, transform, low=lambda planes: np.max(planes, axis=0))
+    np.testing.assert_array_equal(brighter, [[1.0, 4.0], [3.0, 5.0], [2.0, 2.5]])
 
 
 def test_largest_of_complex_numbers_and_of_quaternions():
