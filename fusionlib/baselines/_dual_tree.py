@@ -152,7 +152,7 @@ def dual_tree(
     "Dual-tree complex wavelet",
     "Lewis, O'Callaghan, Nikolov, Bull, Canagarajah",
     2007,
-    seconds=0.3,
+    seconds=0.1,
     status="transform only",
     tolerance=1e-11,
 )
@@ -185,7 +185,7 @@ def dtcwt(sources: list[Image], *, levels: int = 4) -> Image:
     "Quaternion wavelet",
     "Pang, Zhu, Guo",
     2012,
-    seconds=0.3,
+    seconds=0.1,
     status="transform only",
     tolerance=1e-11,
 )

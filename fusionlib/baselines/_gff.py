@@ -60,14 +60,14 @@ def guided_weights(
     As in the program of the authors, weights are rounded to 8 bits before they are
     divided by their sum, which also cuts off what lies outside [0, 1].
     """
-    weights = np.stack(
+    levels = np.stack(
         [
             to_uint8(guided_filter(mask, image, radius, variance=variance, cut=True))
             for mask, image in zip(masks, images, strict=True)
         ]
     )
     # Where all are zero, equal shares.
-    weights = weights / 255 + 1e-12
+    weights = levels / 255 + 1e-12
     return weights / weights.sum(axis=0)
 
 
@@ -80,7 +80,7 @@ def blend(images: Sequence[Image], base: Array, detail: Array) -> Image:
     return fused
 
 
-@method("Guided filtering", "Li, Kang, Hu", 2013, seconds=0.15, status="exact")
+@method("Guided filtering", "Li, Kang, Hu", 2013, seconds=0.07, status="exact")
 def gff(
     sources: list[Image],
     *,
