@@ -63,7 +63,7 @@ WORDS = {
     "dtcwt": (
         "Dual-tree complex wavelet transform",
         "Two wavelet trees give complex details of six directions, whose magnitude "
-        "depends little on where an edge lies; the larger magnitude is kept.",
+        "depends less on where an edge lies; the larger magnitude is kept.",
     ),
     "qwt": (
         "Quaternion wavelet transform",
