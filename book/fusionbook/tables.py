@@ -50,6 +50,36 @@ WORDS = {
         "As the pyramid, with the horizontal, vertical and diagonal details of a "
         "wavelet transform.",
     ),
+    "swt": (
+        "Stationary wavelet transform",
+        "As the wavelet transform, but without subsampling: the result moves with the "
+        "sources.",
+    ),
+    "nsct": (
+        "Nonsubsampled contourlet transform",
+        "A pyramid without subsampling, and several directions on each of its levels; "
+        "of each detail the stronger one is kept.",
+    ),
+    "dtcwt": (
+        "Dual-tree complex wavelet transform",
+        "Two wavelet trees give complex details of six directions, whose magnitude "
+        "depends less on where an edge lies; the larger magnitude is kept.",
+    ),
+    "qwt": (
+        "Quaternion wavelet transform",
+        "The same trees, read as quaternions: one magnitude for the horizontal, the "
+        "vertical and the diagonal detail each.",
+    ),
+    "gff": (
+        "Guided filtering",
+        "Where a source has the larger Laplacian, it is chosen; guided filters fit "
+        "these masks to the edges of the sources, wide for the base, narrow for the "
+        "detail.",
+    ),
+    "nsst": (
+        "Shift-invariant shearlet transform",
+        "As contourlets, with smooth windows of Meyer for scales and slopes.",
+    ),
     "two_scale": (
         "Two-scale saliency",
         "A mean filter splits off the base, which is averaged; details are weighted by "

@@ -9,7 +9,10 @@ seconds are typical for a pair of 270x360 pixels on two cores:
 from .._registry import public_names as _public_names
 from ._cbf import *
 from ._convsr import *
+from ._directional import *
+from ._dual_tree import *
 from ._dwt import *
+from ._gff import *
 from ._jsr import *
 from ._laplacian import *
 from ._pointwise import *

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import scipy.ndimage
 
 from ..images.validation import Image, check_positive_int
-from ._shared import choose_largest
+from ._multiscale import Transform, fuse_bands
 from .registry import method
 
 __all__ = ["laplacian"]
@@ -36,6 +38,27 @@ def _expand(image: Image, shape: tuple[int, ...]) -> Image:
     return stuffed
 
 
+def laplacian_pyramid(levels: int) -> Transform:
+    """Return the Laplacian pyramid, the coarsest level first."""
+    levels = check_positive_int(levels, "levels")
+
+    def analyse(image: Image) -> list[Image]:
+        details: list[Image] = []
+        while len(details) < levels and max(image.shape) > 1:
+            coarse = _reduce(image)
+            details.append(image - _expand(coarse, image.shape))
+            image = coarse
+        return [image, *reversed(details)]
+
+    def synthesise(bands: Iterable[Image]) -> Image:
+        image, *details = bands
+        for detail in details:
+            image = detail + _expand(image, detail.shape)
+        return image
+
+    return Transform(analyse, synthesise)
+
+
 @method(
     "Laplacian pyramid", "Burt, Adelson", 1983, seconds=0.02, status="after the paper"
 )
@@ -63,23 +86,4 @@ def laplacian(sources: list[Image], *, levels: int = 4) -> Image:
     >>> bool(np.allclose(laplacian([image, image]), image, atol=1e-12))
     True
     """
-    coarse = sources
-    levels = check_positive_int(levels, "levels")
-    details = []
-    for _ in range(levels):
-        if max(coarse[0].shape) < 2:
-            break
-        coarser = [_reduce(image) for image in coarse]
-        details.append(
-            choose_largest(
-                [
-                    image - _expand(small, image.shape)
-                    for image, small in zip(coarse, coarser, strict=True)
-                ]
-            )
-        )
-        coarse = coarser
-    fused = np.mean(coarse, axis=0)
-    for detail in reversed(details):
-        fused = detail + _expand(fused, detail.shape)
-    return fused
+    return fuse_bands(sources, laplacian_pyramid(levels))

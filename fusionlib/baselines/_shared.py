@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError
 from ..images.validation import Image, as_sources
 
-__all__ = ["choose_largest", "prepare"]
+__all__ = ["prepare"]
 
 
 def prepare(
@@ -35,10 +33,3 @@ def prepare(
             f"got {height}x{width}"
         )
     return images
-
-
-def choose_largest(planes: list[Image]) -> Image:
-    """Return at each place the value of largest magnitude (the first of equals)."""
-    stack = np.stack(planes)
-    winner = np.abs(stack).argmax(axis=0)
-    return np.take_along_axis(stack, winner[None], axis=0)[0]

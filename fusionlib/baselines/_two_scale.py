@@ -16,9 +16,20 @@ __all__ = ["two_scale"]
     "Bavirisetti, Dhuli",
     2016,
     seconds=0.02,
-    status="after the paper",
+    status="exact",
+    conventions={
+        "published": "the mean filter wraps around, which mixes opposite edges, and "
+        "the median filter sees zeros outside",
+        "exact": "both filters mirror the border",
+    },
 )
-def two_scale(sources: list[Image], *, window: int = 35, median: int = 3) -> Image:
+def two_scale(
+    sources: list[Image],
+    *,
+    window: int = 35,
+    median: int = 3,
+    convention: str = "published",
+) -> Image:
     """Fuse by a two-scale decomposition weighted by visual saliency.
 
     A mean filter gives the base, the rest is detail. The saliency of a source is
@@ -32,11 +43,6 @@ def two_scale(sources: list[Image], *, window: int = 35, median: int = 3) -> Ima
     median : int, optional
         Width of the median filter in pixels, at least 1.
 
-    Notes
-    -----
-    The border is mirrored here; the implementation that its authors released wraps
-    around, which mixes opposite edges of the image.
-
     References
     ----------
     * D. P. Bavirisetti, R. Dhuli, "Two-scale image fusion of visible and
@@ -45,13 +51,18 @@ def two_scale(sources: list[Image], *, window: int = 35, median: int = 3) -> Ima
     """
     window = check_positive_int(window, "window")
     median = check_positive_int(median, "median")
-    bases = np.stack([scipy.ndimage.uniform_filter(s, window) for s in sources])
-    saliency = np.stack(
-        [
-            (base - scipy.ndimage.median_filter(source, median)) ** 2
-            for source, base in zip(sources, bases, strict=True)
-        ]
+    published = convention == "published"
+    borders = ("wrap", "constant") if published else ("reflect", "reflect")
+    bases, medians = (
+        np.stack([smooth(s, width, mode=mode) for s in sources])
+        for smooth, width, mode in zip(
+            (scipy.ndimage.uniform_filter, scipy.ndimage.median_filter),
+            (window, median),
+            borders,
+            strict=True,
+        )
     )
+    saliency = (bases - medians) ** 2
     total = saliency.sum(axis=0)
     flat = total == 0
     weights = np.where(flat, 1 / len(sources), saliency / np.where(flat, 1, total))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
+from ..images.filters import guided_filter
 from ..images.io import to_uint8
 from ..images.validation import Image, check_positive, check_positive_int
 from .registry import method
@@ -31,36 +32,6 @@ RADII = (2, 4, 8)
 
 #: Standard deviation in pixels of the last Gaussian, and of the mask's smoothing.
 SIGMA = 2
-
-
-def guided_filter(guide: Image, image: Image, radius: int, eps: float) -> Image:
-    """Smooth ``image`` along the edges of ``guide``.
-
-    In every window the image is modelled as ``a guide + b`` by ridge regression
-    with penalty ``eps``, in squared intensity units; a pixel takes the mean model of
-    the windows that hold it. A window is ``2 radius + 1`` pixels wide, cut off at the
-    border.
-
-    References
-    ----------
-    * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI 35(6), 2013.
-      doi:10.1109/TPAMI.2012.213
-    """
-
-    def box(values: Image) -> Image:
-        return uniform_filter(values, 2 * radius + 1, mode="constant")
-
-    inside = box(np.ones_like(guide))
-
-    def mean(values: Image) -> Image:
-        return box(values) / inside
-
-    mean_guide, mean_image = mean(guide), mean(image)
-    covariance = mean(guide * image) - mean_guide * mean_image
-    variance = mean(guide * guide) - mean_guide * mean_guide
-    a = covariance / (variance + eps)
-    b = mean_image - a * mean_guide
-    return mean(a) * guide + mean(b)
 
 
 def rolling_guidance(
@@ -79,7 +50,7 @@ def rolling_guidance(
     """
     result = gaussian_filter(image, radius, mode="nearest", radius=3 * radius)
     for _ in range(iterations):
-        result = guided_filter(result, image, radius, sigma_r**2)
+        result = guided_filter(image, result, radius, variance=sigma_r**2, cut=True)
     return result
 
 

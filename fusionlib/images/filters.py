@@ -1,4 +1,4 @@
-"""Filters that weights of base parts are made with; not part of the paper."""
+"""Filters that weights are made with; not part of the paper."""
 
 from __future__ import annotations
 
@@ -35,7 +35,14 @@ def histogram_contrast(image: Image) -> Image:
     return (np.abs(values[:, None] - values) @ histogram)[levels]
 
 
-def guided_filter(plane: Image, guide: Image, radius: int) -> Image:
+def guided_filter(
+    plane: Image,
+    guide: Image,
+    radius: int,
+    *,
+    variance: float = GUIDED_VARIANCE,
+    cut: bool = False,
+) -> Image:
     """Smooth a plane, except where the guide has an edge.
 
     In each window of (2r+1)^2 pixels the plane p is fitted by ``a I + b`` of the guide
@@ -48,6 +55,10 @@ def guided_filter(plane: Image, guide: Image, radius: int) -> Image:
         What to smooth, and the image whose edges stay; the guide in [0, 1].
     radius : int
         r, in pixels.
+    variance : float, optional
+        eps, above 0: variance of the guide below which the plane is averaged.
+    cut : bool, optional
+        Cut windows off at the border, as in the paper, instead of mirroring.
 
     References
     ----------
@@ -55,10 +66,16 @@ def guided_filter(plane: Image, guide: Image, radius: int) -> Image:
       https://doi.org/10.1109/TPAMI.2012.213
     """
 
+    def box(values: Image) -> Image:
+        mode = "constant" if cut else "reflect"
+        return scipy.ndimage.uniform_filter(values, 2 * radius + 1, mode=mode)
+
+    inside = box(np.ones_like(guide)) if cut else 1.0
+
     def mean(values: Image) -> Image:
-        return scipy.ndimage.uniform_filter(values, 2 * radius + 1, mode="reflect")
+        return box(values) / inside
 
     mean_i, mean_p = mean(guide), mean(plane)
-    variance = mean(guide * guide) - mean_i**2
-    slope = (mean(guide * plane) - mean_i * mean_p) / (variance + GUIDED_VARIANCE)
+    covariance = mean(guide * plane) - mean_i * mean_p
+    slope = covariance / (mean(guide * guide) - mean_i * mean_i + variance)
     return mean(slope) * guide + mean(mean_p - slope * mean_i)

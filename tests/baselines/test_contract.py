@@ -184,6 +184,12 @@ def test_constant_images(name):
         ("mean", 76.5),
         ("laplacian", 76.5),
         ("dwt", 76.5),
+        ("swt", 76.5),
+        ("dtcwt", 76.5),
+        ("qwt", 76.5),
+        ("nsct", 76.5),
+        ("nsst", 76.5),
+        ("gff", 51),  # both are flat, and the first of equals has the mask
         ("two_scale", 76.5),
     ],
 )
@@ -260,6 +266,15 @@ def test_three_sources(name):
         ("wls", {"iterations": 0}, "iterations must be a whole number"),
         ("laplacian", {"levels": 0}, "levels must be a whole number"),
         ("dwt", {"wavelet": "nope"}, "wavelet must be the name"),
+        ("swt", {"wavelet": "nope"}, "wavelet must be the name"),
+        ("swt", {"levels": 0}, "levels must be a whole number"),
+        ("dtcwt", {"levels": 1.5}, "levels must be a whole number"),
+        ("qwt", {"levels": 0}, "levels must be a whole number"),
+        ("nsct", {"directions": ()}, "directions must be a list of whole numbers"),
+        ("nsct", {"directions": 8}, "directions must be a list of whole numbers"),
+        ("nsst", {"directions": (8, 1)}, "directions must be a whole number of at"),
+        ("gff", {"base_radius": 0}, "base_radius must be a whole number"),
+        ("gff", {"detail_variance": 0}, "detail_variance must be a finite number"),
         ("two_scale", {"window": 1.5}, "window must be a whole number"),
     ],
 )
@@ -294,7 +309,13 @@ def test_flips_commute(name):
     assert np.abs(fuse(name, pair) - flipped).max() <= tolerance
 
 
-@pytest.mark.parametrize("name", ["cbf", "mean", "maximum", "laplacian", "dwt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cbf", "mean", "maximum", "laplacian", "dwt", "swt", "dtcwt", "qwt", "nsct",
+        "nsst", "gff",
+    ],
+)  # fmt: skip
 def test_symmetric_in_the_sources(name):
     pair = [texture((19, 26), seed) for seed in (4, 5)]
     np.testing.assert_allclose(fuse(name, pair), fuse(name, pair[::-1]), atol=1e-12)
