@@ -13,7 +13,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-from choose_recommended import CROP, POOL, SIGNS, VIFB, mean_z, measured, names
+from choose_recommended import (
+    CROP,
+    POOL,
+    SIGNS,
+    VIFB,
+    mean_z,
+    measured,
+    names,
+    reference,
+)
 from scipy.ndimage import gaussian_filter
 
 from fusionbook.trade import TRUTH, fuser, truth
@@ -120,7 +129,7 @@ def main() -> None:
 def measure(pair: Pair, models: dict[str, Model]) -> dict[str, list[float | None]]:
     """Return metrics, z-score and truth of each variant on a pair."""
     trained = models["trained"]
-    fused = {name: fuser(name, trained)(pair.sources) for name in POOL}
+    fused = {name: reference(name, trained)(pair.sources) for name in POOL}
     for name, config in TAKEN_BACK.items():
         fused[name] = fuser(config, trained)(pair.sources)
     for name, (base, detail) in OTHER_SOURCES.items():
