@@ -244,7 +244,8 @@ def pytest(
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                   *TWO, "-o", "junit_family=xunit1", f"--junitxml={report}"]  # fmt: skip
+                   *TWO, "-o", "junit_family=xunit1",
+                   f"--junitxml={report}"]  # fmt: skip
         code = subprocess.run([*command, *arguments], env=env, cwd=ROOT).returncode
         if not report.exists():
             return Counter(failed=1), properties
