@@ -15,7 +15,9 @@ from ._dwt import *
 from ._gff import *
 from ._jsr import *
 from ._laplacian import *
+from ._lrr import *
 from ._pointwise import *
+from ._sparse_fusion import *
 from ._two_scale import *
 from ._wls import *
 from .registry import *

@@ -24,10 +24,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..images.validation import Image, check_positive_int
+from ._patches import join, patches
 from ._shared import prepare
 from .dictionaries import as_dictionary
 from .registry import method
@@ -42,12 +42,6 @@ SIDE = 7
 
 #: Atoms of a learned dictionary.
 ATOMS = 256
-
-
-def _patches(image: Image, step: int = 1) -> Array:
-    """Return all patches as rows, each read column by column as in MATLAB."""
-    windows = sliding_window_view(image, (SIDE, SIDE))[::step, ::step]
-    return windows.swapaxes(2, 3).reshape(-1, SIDE * SIDE)
 
 
 def learn_patch_dictionary(
@@ -78,7 +72,7 @@ def learn_patch_dictionary(
         If the sources or a parameter are not valid.
     """
     images = prepare(sources, "patches", pair_only=True, smallest=SIDE)
-    signals = np.concatenate([_patches(image, step=3) for image in images])
+    signals = np.concatenate([patches(image, SIDE, step=3) for image in images])
     return ksvd(
         signals, atoms=atoms, sparsity=sparsity, iterations=iterations, seed=seed
     )
@@ -89,23 +83,6 @@ def _weights(strength: Array) -> Array:
     larger = strength.max(axis=0)
     flat = larger == 0
     return np.where(flat, 1.0, strength / np.where(flat, 1.0, larger))
-
-
-def _join(patches: Array, shape: tuple[int, int], convention: str) -> Image:
-    """Put overlapping patches, shape (R, C, 7, 7), together."""
-    rows, columns = patches.shape[:2]
-    fused = np.zeros(shape)
-    count = np.zeros(shape)
-    # Seen from a pixel, raster order meets the patches with the largest offset first.
-    for dy in reversed(range(SIDE)):
-        for dx in reversed(range(SIDE)):
-            place = (slice(dy, dy + rows), slice(dx, dx + columns))
-            if convention == "published":
-                fused[place] = (fused[place] + patches[..., dy, dx]) / 2
-            else:
-                fused[place] += patches[..., dy, dx]
-                count[place] += 1
-    return fused if convention == "published" else fused / count
 
 
 def _fuse(
@@ -132,7 +109,7 @@ def _fuse(
         [[atoms / np.sqrt(2), atoms, zero], [atoms / np.sqrt(2), zero, atoms]]
     )
     grid = tuple(side - SIDE + 1 for side in images[0].shape)
-    signals = np.hstack([_patches(image) for image in images])
+    signals = np.hstack([patches(image, SIDE) for image in images])
     index, value = sparse_codes(signals, joint, sparsity)
 
     block = np.where(index >= 0, index // number, -1)
@@ -146,10 +123,8 @@ def _fuse(
         value[block == 0] /= np.sqrt(2)
     for k in (1, 2):
         value *= np.where(block == k, weights[k - 1][:, None], 1.0)
-    patches = decode(np.where(index >= 0, index % number, -1), value, atoms)
-    # Back from column by column: the last axis of a patch is the row index.
-    patches = patches.reshape(*grid, SIDE, SIDE).swapaxes(2, 3)
-    return _join(patches, images[0].shape, convention)
+    fused = decode(np.where(index >= 0, index % number, -1), value, atoms)
+    return join(fused, images[0].shape, convention)
 
 
 def _with_local(

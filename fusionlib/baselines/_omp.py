@@ -1,4 +1,4 @@
-"""Compiled inner loops of sparse coding and of the joint sparse fusion rules.
+"""Compiled inner loops of the methods that code patches.
 
 Imported only when it runs, because importing the compiler takes a moment.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._compute import compiled
 
-__all__ = ["combine", "local_contrast", "pursue"]
+__all__ = ["combine", "fire", "local_contrast", "lower_rank", "pursue"]
 
 Array = NDArray[Any]
 
@@ -143,3 +143,111 @@ def local_contrast(
                 if 0 <= atom < atoms:
                     dense[atom] = 0.0
     return result
+
+
+@compiled
+def fire(
+    stimulus: Array,
+    strength: float,
+    fade_link: float,
+    fade_threshold: float,
+    jump: float,
+    iterations: int,
+) -> Array:
+    """Return how often each neuron of a pulse coupled neural network fires, (R, C).
+
+    The link L of a neuron fades by a factor and grows by one for each direct
+    neighbour, by 0.707 for each diagonal one, that fired last; it fires if
+    ``stimulus * (1 + strength * L)`` is above its threshold, which fades, too, and
+    jumps each time.
+    """
+    rows, columns = stimulus.shape
+    count = np.zeros((rows, columns))
+    link = np.zeros((rows, columns))
+    threshold = np.zeros((rows, columns))
+    # Neurons that have just fired, with a margin of silent ones.
+    fired = np.zeros((rows + 2, columns + 2))
+    now = np.zeros((rows + 2, columns + 2))
+    for _ in range(iterations):
+        for y in range(rows):
+            for x in range(columns):
+                direct = fired[y, x + 1] + fired[y + 2, x + 1]
+                direct += fired[y + 1, x] + fired[y + 1, x + 2]
+                diagonal = fired[y, x] + fired[y, x + 2]
+                diagonal += fired[y + 2, x] + fired[y + 2, x + 2]
+                link[y, x] = fade_link * link[y, x] + direct + 0.707 * diagonal
+                active = stimulus[y, x] * (1 + strength * link[y, x])
+                pulse = 1.0 if active > threshold[y, x] else 0.0
+                threshold[y, x] = fade_threshold * threshold[y, x] + jump * pulse
+                now[y + 1, x + 1] = pulse
+                count[y, x] += pulse
+        fired, now = now, fired
+    return count
+
+
+@compiled
+def lower_rank(
+    state: tuple[Array, Array, Array, Array, Array],
+    scale: Array,
+    shrinkage: Array,
+    level: float,
+    growth: float,
+    gram: Array,
+) -> float:
+    """Do one iteration of low-rank representation, in place.
+
+    See :mod:`fusionlib.baselines._lrr` for the problem and the state, arrays of shape
+    (P, n).
+
+    Parameters
+    ----------
+    state : tuple of five arrays
+        Signals, total, split, rest and error.
+    scale : array, shape (n,)
+        Singular values of the dictionary.
+    shrinkage : array, shape (n, n)
+        Symmetric; lowers the singular values of the total.
+    level : float
+        By how much norms of errors are lowered.
+    growth : float
+        By how much the penalty grows, with which the multipliers are scaled.
+    gram : array, shape (n, n)
+        Its upper triangle gets the inner products of the columns of the new total.
+
+    Returns
+    -------
+    float
+        The largest absolute value by which a constraint is missed.
+    """
+    signals, total, split, rest, error = state
+    size = scale.size
+    inverse = 1 / (1 + scale * scale)
+    low, codes, missing = np.empty(size), np.empty(size), np.empty(size)
+    gram[:] = 0
+    worst = 0.0
+    for p in range(signals.shape[0]):
+        low[:] = 0
+        for j in range(size):
+            factor, row = total[p, j], shrinkage[j]
+            for i in range(size):
+                low[i] += factor * row[i]
+        square = 0.0
+        for i in range(size):
+            right = scale[i] * (signals[p, i] - error[p, i] + rest[p, i])
+            codes[i] = inverse[i] * (right + low[i] - split[p, i])
+            missing[i] = signals[p, i] - scale[i] * codes[i]
+            square += (missing[i] + rest[p, i]) ** 2
+        keep = max(1 - level / np.sqrt(square), 0.0) if square > 0 else 0.0
+        for i in range(size):
+            error[p, i] = keep * (missing[i] + rest[p, i])
+            gap = missing[i] - error[p, i]
+            rest[p, i] = (rest[p, i] + gap) / growth
+            worst = max(worst, abs(gap), abs(codes[i] - low[i]))
+            split[p, i] = (split[p, i] + codes[i] - low[i]) / growth
+            total[p, i] = codes[i] + split[p, i]
+        new = total[p]
+        for j in range(size):
+            factor, row = new[j], gram[j]
+            for i in range(j, size):
+                row[i] += factor * new[i]
+    return worst

@@ -12,7 +12,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from fusionlib.baselines._convsr import convsr, sparse_maps, synthesise
-from fusionlib.baselines._jsr import _join, _patches, jsr, jsrsd, learn_patch_dictionary
+from fusionlib.baselines._jsr import jsr, jsrsd, learn_patch_dictionary
+from fusionlib.baselines._patches import choose, classify, join, patches
 from fusionlib.baselines.dictionaries import (
     as_dictionary,
     default_convsr_dictionary,
@@ -234,17 +235,41 @@ def test_published_convention(rule, gain):
 
 
 def test_published_average_counts_the_last_patches_most():
-    patches = np.zeros((1, 3, 7, 7))
-    patches[0, :, 0, :] = [[1], [2], [4]]
-    joined = _join(patches, (7, 9), "published")
+    signals = np.zeros((3, 49))
+    # Patches are read column by column: this is their first row.
+    signals[:, ::7] = [[1], [2], [4]]
+    joined = join(signals, (7, 9), "published")
     # Pixel (0, 2) is met by all three patches: ((1/2 + 2)/2 + 4)/2.
     assert joined[0, 2] == ((0.5 + 2) / 2 + 4) / 2
-    assert _join(patches, (7, 9), "exact")[0, 2] == pytest.approx(7 / 3)
+    assert join(signals, (7, 9), "exact")[0, 2] == pytest.approx(7 / 3)
 
 
-def test_patches_are_read_column_by_column():
-    image = np.arange(56.0).reshape(7, 8)
-    np.testing.assert_array_equal(_patches(image)[1], image[:, 1:].ravel(order="F"))
+def test_patches_are_read_column_by_column_and_join_again():
+    image = np.random.default_rng(12).uniform(size=(9, 12))
+    signals = patches(image, 8)
+    np.testing.assert_array_equal(signals[1], image[:8, 1:9].ravel(order="F"))
+    np.testing.assert_allclose(join(signals, image.shape), image, atol=1e-14)
+
+
+@pytest.mark.parametrize("angle", [-150, -90, -30, 30, 90, 150])
+def test_a_ramp_is_of_the_class_of_its_direction(angle):
+    y, x = np.mgrid[:10, :11]
+    turn = np.deg2rad(angle)
+    # Upwards where positive: y points down.
+    ramp = 0.5 + 0.01 * (np.cos(turn) * x - np.sin(turn) * y)
+    assert (classify(ramp, 8) == (angle + 180) // 60 + 1).all()
+
+
+def test_a_patch_without_a_main_direction_is_of_class_0():
+    y, x = np.mgrid[:8, :8] - 3.5
+    assert classify(0.01 * np.hypot(y, x), 8) == 0
+    assert classify(np.full((8, 8), 0.3), 8) == 0
+
+
+def test_equally_active_sources_are_averaged():
+    activity = np.array([[1.0, 2.0, 0.0, 1.0], [1.0 + 1e-12, 1.0, 0.0, 3.0]])
+    signals = [np.zeros((4, 2)), np.ones((4, 2))]
+    np.testing.assert_array_equal(choose(activity, signals)[:, 0], [0.5, 0, 0.5, 1])
 
 
 def test_methods_differ_in_the_weights_only_inside(pair, atoms):
