@@ -85,6 +85,27 @@ WORDS = {
         "A mean filter splits off the base, which is averaged; details are weighted by "
         "the difference of a mean and a median filter.",
     ),
+    "lrr": (
+        "Low-rank representation",
+        "Patches are written with dictionaries learned for seven classes of direction, "
+        "all together with codes of low rank; the patch with the stronger code is "
+        "taken.",
+    ),
+    "sr_hog": (
+        "Sparse coding with classes of patches",
+        "Patches are sorted by the direction of their gradients, and each class has "
+        "its own dictionary; the patch with the stronger code is taken.",
+    ),
+    "sr_pcnn": (
+        "Sparse coding with a pulse coupled neural network",
+        "The strength of the code of each patch drives a neuron, which also listens to "
+        "its neighbours; the patch whose neuron fires more often is taken.",
+    ),
+    "cosparse": (
+        "Cosparse analysis operator",
+        "An operator is learned whose product with a patch is nearly zero almost "
+        "everywhere; the patch with the larger product is taken.",
+    ),
 }
 
 

@@ -67,9 +67,9 @@ def _shrinkage(grams: Array, level: float) -> Array:
     """Return the matrix that lowers singular values by ``level``.
 
     ``grams`` are the Gram matrices of the parts of what it is applied to, shape
-    (parts, n, n), of which only the upper triangles are read.
+    (parts, n, n).
     """
-    squares, directions = np.linalg.eigh(grams.sum(axis=0), UPLO="U")
+    squares, directions = np.linalg.eigh(grams.sum(axis=0))
     values = np.sqrt(np.maximum(squares, 1e-300))
     return (directions * np.maximum(1 - level / values, 0)) @ directions.T
 
@@ -151,12 +151,14 @@ def low_rank_codes(
     lengths = np.sqrt(np.maximum(squares, 1e-300))
     frame = rotated @ directions / np.maximum(lengths, 1e-12 * lengths[-1])
     reach = np.linalg.norm(frame, axis=1).max()
-    few = lengths[:, None] * directions.T
+    few = np.ascontiguousarray(lengths[:, None] * directions.T)
     state = _State(few, *(np.zeros_like(few) for _ in range(4)))
     before = state
     for penalty, missed in _iterations(state, scale, np.inf, 1e-6):
-        # A signal has an error where its multiplier is longer than lambda.
-        if reach * np.linalg.norm(state.rest, 2) * penalty > lam:
+        # A signal has an error where its multiplier is longer than lambda. The norm
+        # that is quick to compute is larger.
+        longest = reach * penalty
+        if all(longest * np.linalg.norm(state.rest, n) > lam for n in ("fro", 2)):
             break
         if missed < tol:
             return frame @ state.codes, basis

@@ -16,6 +16,9 @@ __all__ = ["combine", "fire", "local_contrast", "lower_rank", "pursue"]
 
 Array = NDArray[Any]
 
+#: Rows of a matrix product, so few that it does not start threads of its own.
+BLOCK = 64
+
 
 @compiled
 def pursue(gram: Array, projections: Array, index: Array, value: Array) -> None:
@@ -212,7 +215,7 @@ def lower_rank(
     growth : float
         By how much the penalty grows, with which the multipliers are scaled.
     gram : array, shape (n, n)
-        Its upper triangle gets the inner products of the columns of the new total.
+        Gets the inner products of the columns of the new total.
 
     Returns
     -------
@@ -222,32 +225,37 @@ def lower_rank(
     signals, total, split, rest, error = state
     size = scale.size
     inverse = 1 / (1 + scale * scale)
-    low, codes, missing = np.empty(size), np.empty(size), np.empty(size)
+    fade = 1 / growth
+    codes, missing = np.empty(size), np.empty(size)
+    worst = np.zeros(size)
     gram[:] = 0
-    worst = 0.0
-    for p in range(signals.shape[0]):
-        low[:] = 0
-        for j in range(size):
-            factor, row = total[p, j], shrinkage[j]
+    for start in range(0, signals.shape[0], BLOCK):
+        block = total[start : start + BLOCK]
+        lower = np.dot(block, shrinkage)
+        for k in range(block.shape[0]):
+            p = start + k
+            x, t, b, y, e, low = (
+                signals[p],
+                total[p],
+                split[p],
+                rest[p],
+                error[p],
+                lower[k],
+            )
+            square = 0.0
             for i in range(size):
-                low[i] += factor * row[i]
-        square = 0.0
-        for i in range(size):
-            right = scale[i] * (signals[p, i] - error[p, i] + rest[p, i])
-            codes[i] = inverse[i] * (right + low[i] - split[p, i])
-            missing[i] = signals[p, i] - scale[i] * codes[i]
-            square += (missing[i] + rest[p, i]) ** 2
-        keep = max(1 - level / np.sqrt(square), 0.0) if square > 0 else 0.0
-        for i in range(size):
-            error[p, i] = keep * (missing[i] + rest[p, i])
-            gap = missing[i] - error[p, i]
-            rest[p, i] = (rest[p, i] + gap) / growth
-            worst = max(worst, abs(gap), abs(codes[i] - low[i]))
-            split[p, i] = (split[p, i] + codes[i] - low[i]) / growth
-            total[p, i] = codes[i] + split[p, i]
-        new = total[p]
-        for j in range(size):
-            factor, row = new[j], gram[j]
-            for i in range(j, size):
-                row[i] += factor * new[i]
-    return worst
+                right = scale[i] * (x[i] - e[i] + y[i])
+                codes[i] = inverse[i] * (right + low[i] - b[i])
+                missing[i] = x[i] - scale[i] * codes[i]
+            for i in range(size):
+                square += (missing[i] + y[i]) ** 2
+            keep = max(1 - level / np.sqrt(square), 0.0) if square > 0 else 0.0
+            for i in range(size):
+                e[i] = keep * (missing[i] + y[i])
+                gap, change = missing[i] - e[i], codes[i] - low[i]
+                worst[i] = max(worst[i], max(abs(gap), abs(change)))
+                y[i] = fade * (y[i] + gap)
+                b[i] = fade * (b[i] + change)
+                t[i] = codes[i] + b[i]
+        gram += np.dot(block.T, block)
+    return worst.max()

@@ -35,8 +35,8 @@ CLASSES = 7
 #: Share of its gradients that the main direction of a patch has at least.
 MAIN_SHARE = 0.25
 
-#: Norms that differ by less than this share count as equal. Rounding errors, which
-#: depend on the processor, then decide nothing.
+#: Activities that differ by less count as equal, also as a share of the larger one.
+#: Rounding errors, which depend on the processor, then decide nothing.
 EQUAL = 1e-9
 
 #: Patches of a class that a dictionary is learned from at most.
@@ -90,7 +90,7 @@ def choose(activity: Array, signals: Sequence[Array]) -> Array:
     signals : sequence of K arrays, shape (...) or (..., n)
         Where several sources are equally active, their mean is taken.
     """
-    best = activity >= activity.max(axis=0) * (1 - EQUAL)
+    best = activity >= activity.max(axis=0) * (1 - EQUAL) - EQUAL
     weights = best / best.sum(axis=0)
     if signals[0].ndim > weights[0].ndim:
         weights = weights[..., None]

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from fusionlib.baselines import lrr
 from fusionlib.baselines._lrr import low_rank_codes
-from fusionlib.errors import InputError
 from fusionlib.images.io import read_image, to_uint8
 
 
