@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,65 +39,33 @@ SIDE = 8
 #: By how much the penalty grows in each iteration.
 GROWTH = 1.1
 
-#: Signals that one task works on: small enough for the cache of the processor.
+#: Signals that one task works on, see ``lower_rank``.
 CHUNK = 512
 
 
-class _State(NamedTuple):
-    """Where the iteration stands; one signal per row, in a basis of singular vectors.
-
-    ``split`` is the scaled multiplier of Z = J, where J is Z with smaller singular
-    values, and ``total`` is Z plus it; ``rest`` is the scaled multiplier of
-    X = D Z + E.
-    """
-
-    signals: Array
-    total: Array
-    split: Array
-    rest: Array
-    error: Array
-
-    @property
-    def codes(self) -> Array:
-        """The codes Z."""
-        return self.total - self.split
-
-
-def _shrinkage(grams: Array, level: float) -> Array:
-    """Return the matrix that lowers singular values by ``level``.
-
-    ``grams`` are the Gram matrices of the parts of what it is applied to, shape
-    (parts, n, n).
-    """
-    squares, directions = np.linalg.eigh(grams.sum(axis=0))
-    values = np.sqrt(np.maximum(squares, 1e-300))
-    return (directions * np.maximum(1 - level / values, 0)) @ directions.T
-
-
 def _iterations(
-    state: _State, scale: Array, lam: float, penalty: float
+    state: Array, scale: Array, lam: float, penalty: float
 ) -> Iterator[tuple[float, float]]:
     """Iterate in place; yield the next penalty and by how much constraints are missed.
 
-    ``scale`` holds the singular values of the dictionary.
+    ``state`` is what :func:`~fusionlib.baselines._omp.lower_rank` describes, ``scale``
+    the singular values of the dictionary.
     """
     from ._omp import lower_rank
 
-    starts = range(0, len(state.signals), CHUNK)
-    parts = [tuple(array[k : k + CHUNK] for array in state) for k in starts]
-    grams = np.stack([part[1].T @ part[1] for part in parts])
+    gram = state[1].T @ state[1]
     while True:
-        shrinkage = _shrinkage(grams, 1 / penalty)
-        run = partial(_run, lower_rank, scale, shrinkage, lam / penalty)
-        missed = max(parallel_map(run, zip(parts, grams, strict=True)))
+        squares, directions = np.linalg.eigh(gram)
+        values = np.sqrt(np.maximum(squares, 1e-300))
+        keep = np.maximum(1 - 1 / (penalty * values), 0)
+        shrinkage = (directions * keep) @ directions.T
+        step = partial(lower_rank, state, scale, shrinkage, lam / penalty, GROWTH)
+        missed, grams = zip(
+            *parallel_map(step, range(0, state.shape[1], CHUNK)), strict=True
+        )
+        gram = sum(grams)
         penalty *= GROWTH
-        yield penalty, missed
-
-
-def _run(
-    loop: Any, scale: Array, shrinkage: Array, level: float, part: tuple[Any, Array]
-) -> float:
-    return loop(part[0], scale, shrinkage, level, GROWTH, part[1])
+        yield penalty, max(missed)
 
 
 def low_rank_codes(
@@ -141,9 +109,9 @@ def low_rank_codes(
       recovery of corrupted low-rank matrices", arXiv:1009.5055, 2010.
     """
     # Fewer atoms than numbers in a signal are filled up with zeros.
-    missing = max(0, dictionary.shape[0] - dictionary.shape[1])
+    fill = max(0, dictionary.shape[0] - dictionary.shape[1])
     left, scale, right = np.linalg.svd(
-        np.pad(dictionary, ((0, 0), (0, missing))), full_matrices=False
+        np.pad(dictionary, ((0, 0), (0, fill))), full_matrices=False
     )
     basis = right.T[: dictionary.shape[1]]
     rotated = signals @ left
@@ -151,31 +119,24 @@ def low_rank_codes(
     lengths = np.sqrt(np.maximum(squares, 1e-300))
     frame = rotated @ directions / np.maximum(lengths, 1e-12 * lengths[-1])
     reach = np.linalg.norm(frame, axis=1).max()
-    few = np.ascontiguousarray(lengths[:, None] * directions.T)
-    state = _State(few, *(np.zeros_like(few) for _ in range(4)))
-    before = state
+    state = np.zeros((5, len(scale), len(scale)))
+    state[0] = lengths[:, None] * directions.T
+    before = state.copy()
     for penalty, missed in _iterations(state, scale, np.inf, 1e-6):
         # A signal has an error where its multiplier is longer than lambda. The norm
         # that is quick to compute is larger.
         longest = reach * penalty
-        if all(longest * np.linalg.norm(state.rest, n) > lam for n in ("fro", 2)):
+        if all(longest * np.linalg.norm(state[3], n) > lam for n in ("fro", 2)):
             break
         if missed < tol:
-            return frame @ state.codes, basis
-        before = _State(*(array.copy() for array in state))
-    state = _State(rotated, *(frame @ array for array in before[1:]))
+            return frame @ (state[1] - state[2]), basis
+        before[:] = state
+    state = frame @ before
+    state[0] = rotated
     for _, missed in _iterations(state, scale, lam, penalty / GROWTH):
         if missed < tol:
             break
-    return state.codes, basis
-
-
-def _norms(codes: Array, basis: Array) -> Array:
-    """Return the l1-norm of each code on the atoms."""
-    parts = np.array_split(codes, max(1, len(codes) // CHUNK))
-    return np.concatenate(
-        parallel_map(lambda part: np.abs(part @ basis.T).sum(axis=1), parts)
-    )
+    return state[1] - state[2], basis
 
 
 @method(
@@ -236,7 +197,9 @@ def lrr(
     activity, rebuilt = [], []
     for part in signals:
         codes, basis = low_rank_codes(part, atoms, lam)
-        activity.append(_norms(codes, basis))
+        blocks = np.array_split(codes, len(codes) // CHUNK + 1)
+        norms = [np.abs(block @ basis.T).sum(axis=1) for block in blocks]
+        activity.append(np.concatenate(norms))
         rebuilt.append(codes @ (atoms @ basis).T)
     fused = choose(np.stack(activity), rebuilt)
     return join(fused, sources[0].shape, convention)

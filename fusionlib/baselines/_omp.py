@@ -16,9 +16,6 @@ __all__ = ["combine", "fire", "local_contrast", "lower_rank", "pursue"]
 
 Array = NDArray[Any]
 
-#: Rows of a matrix product, so few that it does not start threads of its own.
-BLOCK = 64
-
 
 @compiled
 def pursue(gram: Array, projections: Array, index: Array, value: Array) -> None:
@@ -190,72 +187,65 @@ def fire(
 
 @compiled
 def lower_rank(
-    state: tuple[Array, Array, Array, Array, Array],
+    state: Array,
     scale: Array,
     shrinkage: Array,
     level: float,
     growth: float,
-    gram: Array,
-) -> float:
-    """Do one iteration of low-rank representation, in place.
-
-    See :mod:`fusionlib.baselines._lrr` for the problem and the state, arrays of shape
-    (P, n).
+    start: int,
+) -> tuple[float, Array]:
+    """Do one iteration of low-rank representation for 512 signals from ``start`` on.
 
     Parameters
     ----------
-    state : tuple of five arrays
-        Signals, total, split, rest and error.
+    state : array, shape (5, P, n)
+        One signal per row, in the basis of the singular vectors of the dictionary:
+        signals X, codes Z plus the multiplier of Z = J, this multiplier, the
+        multiplier of X = D Z + E, errors E. Multipliers are divided by the penalty. All
+        but the signals is replaced.
     scale : array, shape (n,)
         Singular values of the dictionary.
     shrinkage : array, shape (n, n)
-        Symmetric; lowers the singular values of the total.
+        Lowers the singular values of what it is multiplied with, which gives J.
     level : float
         By how much norms of errors are lowered.
     growth : float
-        By how much the penalty grows, with which the multipliers are scaled.
-    gram : array, shape (n, n)
-        Gets the inner products of the columns of the new total.
+        By how much the penalty grows.
 
     Returns
     -------
-    float
+    worst : float
         The largest absolute value by which a constraint is missed.
+    gram : array, shape (n, n)
+        Inner products of the columns of the new ``state[1]``.
     """
-    signals, total, split, rest, error = state
     size = scale.size
     inverse = 1 / (1 + scale * scale)
-    fade = 1 / growth
     codes, missing = np.empty(size), np.empty(size)
-    worst = np.zeros(size)
-    gram[:] = 0
-    for start in range(0, signals.shape[0], BLOCK):
-        block = total[start : start + BLOCK]
+    worst, gram = np.zeros(size), np.zeros((size, size))
+    end = min(start + 512, state.shape[1])
+    # Products of so few rows start no threads of their own.
+    for first in range(start, end, 64):
+        block = state[1, first : min(first + 64, end)]
         lower = np.dot(block, shrinkage)
         for k in range(block.shape[0]):
-            p = start + k
-            x, t, b, y, e, low = (
-                signals[p],
-                total[p],
-                split[p],
-                rest[p],
-                error[p],
-                lower[k],
-            )
+            p = first + k
+            signal, total, split = state[0, p], state[1, p], state[2, p]
+            rest, error, low = state[3, p], state[4, p], lower[k]
             square = 0.0
             for i in range(size):
-                right = scale[i] * (x[i] - e[i] + y[i])
-                codes[i] = inverse[i] * (right + low[i] - b[i])
-                missing[i] = x[i] - scale[i] * codes[i]
+                right = scale[i] * (signal[i] - error[i] + rest[i]) + low[i] - split[i]
+                codes[i] = inverse[i] * right
+                missing[i] = signal[i] - scale[i] * codes[i]
             for i in range(size):
-                square += (missing[i] + y[i]) ** 2
+                square += (missing[i] + rest[i]) ** 2
             keep = max(1 - level / np.sqrt(square), 0.0) if square > 0 else 0.0
             for i in range(size):
-                e[i] = keep * (missing[i] + y[i])
-                gap, change = missing[i] - e[i], codes[i] - low[i]
+                error[i] = keep * (missing[i] + rest[i])
+                gap, change = missing[i] - error[i], codes[i] - low[i]
                 worst[i] = max(worst[i], max(abs(gap), abs(change)))
-                y[i] = fade * (y[i] + gap)
-                b[i] = fade * (b[i] + change)
-                t[i] = codes[i] + b[i]
+                rest[i] = (rest[i] + gap) / growth
+                split[i] = (split[i] + change) / growth
+                total[i] = codes[i] + split[i]
         gram += np.dot(block.T, block)
-    return worst.max()
+    return worst.max(), gram
