@@ -101,6 +101,11 @@ WORDS = {
         "The strength of the code of each patch drives a neuron, which also listens to "
         "its neighbours; the patch whose neuron fires more often is taken.",
     ),
+    "sr_shearlet": (
+        "Shearlets with sparse coding and a pulse coupled neural network",
+        "The low bands of a shearlet transform are fused by sparse coding, its details "
+        "by neurons that their magnitudes drive.",
+    ),
     "cosparse": (
         "Cosparse analysis operator",
         "An operator is learned whose product with a patch is nearly zero almost "

@@ -49,33 +49,6 @@ def average(planes: Sequence[Array]) -> Array:
     return np.mean(planes, axis=0)
 
 
-def fuse_bands(
-    sources: Sequence[Image],
-    transform: Transform,
-    low: Callable[[Sequence[Array]], Array] = average,
-) -> Image:
-    """Fuse in the domain of a transform.
-
-    Bands are made, fused and used one at a time, where the transform allows it.
-
-    Parameters
-    ----------
-    sources : sequence of K arrays, shape (H, W)
-        The images.
-    transform : Transform
-        Of its details the largest coefficient is kept.
-    low : callable, optional
-        Returns one low band for those of all sources; their mean by default.
-    """
-
-    def fused() -> Iterator[Array]:
-        bands = zip(*map(transform.analyse, sources), strict=True)
-        yield low(next(bands))
-        yield from map(choose_largest, bands)
-
-    return transform.synthesise(fused())
-
-
 def choose_largest(planes: Sequence[Array]) -> Array:
     """Return at each place the value of largest magnitude (the first of equals).
 
@@ -90,6 +63,35 @@ def choose_largest(planes: Sequence[Array]) -> Array:
     if stack.ndim == 4:
         magnitude = np.linalg.norm(magnitude, axis=1, keepdims=True)
     return np.take_along_axis(stack, magnitude.argmax(axis=0)[None], axis=0)[0]
+
+
+def fuse_bands(
+    sources: Sequence[Image],
+    transform: Transform,
+    low: Callable[[Sequence[Array]], Array] = average,
+    detail: Callable[[Sequence[Array]], Array] = choose_largest,
+) -> Image:
+    """Fuse in the domain of a transform.
+
+    Bands are made, fused and used one at a time, where the transform allows it.
+
+    Parameters
+    ----------
+    sources : sequence of K arrays, shape (H, W)
+        The images.
+    transform : Transform
+        What splits them.
+    low, detail : callable, optional
+        Return one low band, or one band of details, for those of all sources; their
+        mean and the largest coefficients by default.
+    """
+
+    def fused() -> Iterator[Array]:
+        bands = zip(*map(transform.analyse, sources), strict=True)
+        yield low(next(bands))
+        yield from map(detail, bands)
+
+    return transform.synthesise(fused())
 
 
 def mirrored(image: Image, margin: int, size: Callable[[int], int]) -> Image:

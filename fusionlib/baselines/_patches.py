@@ -39,7 +39,7 @@ MAIN_SHARE = 0.25
 #: Rounding errors, which depend on the processor, then decide nothing.
 EQUAL = 1e-9
 
-#: Patches of a class that a dictionary is learned from at most.
+#: Patches that are learned from at most.
 TRAINING = 2000
 
 
@@ -130,17 +130,15 @@ def classify(image: Image, side: int) -> NDArray[np.intp]:
     return np.where(main, histogram.argmax(axis=0) + 1, 0)
 
 
-def spread(signals: Array, limit: int) -> Array:
-    """Return at most ``limit`` patches, evenly spaced among those that are not zero."""
+def spread(signals: Array) -> Array:
+    """Return evenly spaced patches to learn from, none of which is zero."""
     signals = signals[np.abs(signals).max(axis=1, initial=0) > 1e-9]
-    if len(signals) > limit:
-        signals = signals[np.linspace(0, len(signals) - 1, limit).astype(int)]
+    if len(signals) > TRAINING:
+        signals = signals[np.linspace(0, len(signals) - 1, TRAINING).astype(int)]
     return signals
 
 
-def learn(
-    signals: Array, *, atoms: int, sparsity: int, seed: int, limit: int = TRAINING
-) -> Array:
+def learn(signals: Array, *, atoms: int, sparsity: int, seed: int) -> Array:
     """Learn a dictionary by K-SVD from evenly spaced patches.
 
     Parameters
@@ -151,15 +149,13 @@ def learn(
         Number of atoms, or as many as there are patches.
     sparsity, seed : int
         See :func:`~fusionlib.baselines.sparse_coding.ksvd`.
-    limit : int, optional
-        Number of patches that are used at most.
 
     Returns
     -------
     numpy.ndarray, shape (n, N)
         Atoms in the columns; none if all patches are zero.
     """
-    signals = spread(signals, limit)
+    signals = spread(signals)
     atoms = min(atoms, len(signals))
     if atoms == 0:
         return np.zeros((signals.shape[1], 0))

@@ -194,6 +194,7 @@ def test_constant_images(name):
         ("lrr", 102),  # the larger norm
         ("sr_hog", 76.5),  # no code without texture: the mean
         ("sr_pcnn", 76.5),
+        ("sr_shearlet", 76.5),
         ("cosparse", 76.5),
     ],
 )
@@ -287,6 +288,7 @@ def test_three_sources(name):
         ("lrr", {"dictionary": np.ones((49, 3))}, "dictionary must be a 64xN array"),
         ("sr_hog", {"sparsity": 65}, "sparsity must be at most 64"),
         ("sr_pcnn", {"seed": -1}, "seed must be a whole number"),
+        ("sr_shearlet", {"sparsity": 0}, "sparsity must be a whole number"),
         ("cosparse", {"lam": 0}, "lam must be a finite number above 0"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from fusionlib.baselines import METHODS, cosparse
 from fusionlib.baselines._sparse_fusion import _restore, analysis_operator, firings
 
-FAMILY = ["cosparse", "lrr", "sr_hog", "sr_pcnn"]
+FAMILY = ["cosparse", "lrr", "sr_hog", "sr_pcnn", "sr_shearlet"]
 
 
 def fuse(name, sources):
