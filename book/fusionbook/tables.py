@@ -111,6 +111,17 @@ WORDS = {
         "An operator is learned whose product with a patch is nearly zero almost "
         "everywhere; the patch with the larger product is taken.",
     ),
+    "cnn": (
+        "Convolutional neural network",
+        "A network that was trained to tell sharp from blurred says how much each "
+        "source counts; pyramids of both are averaged by that where they are alike, "
+        "and the stronger one is taken elsewhere.",
+    ),
+    "cnn_focus": (
+        "Convolutional neural network, for photographs",
+        "The same network decides for each pixel which photograph is in focus; small "
+        "regions are removed, and the edges of the decision are fitted to the image.",
+    ),
 }
 
 

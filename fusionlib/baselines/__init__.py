@@ -8,6 +8,7 @@ seconds are typical for a pair of 270x360 pixels on two cores:
 
 from .._registry import public_names as _public_names
 from ._cbf import *
+from ._cnn import *
 from ._convsr import *
 from ._directional import *
 from ._dual_tree import *

@@ -17,43 +17,73 @@ __all__ = ["laplacian"]
 _KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
 
-def _reduce(image: Image) -> Image:
-    """Smooth with the generating kernel and keep every other sample."""
+def pyramid_reduce(image: Image, border: str = "mirror") -> Image:
+    """Smooth with the generating kernel and keep every other sample.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (H, W)
+        A level of a Gaussian pyramid.
+    border : {"mirror", "reflect"}, optional
+        What continues the image: its mirror about the outermost sample, or about the
+        edge beyond it, which repeats that sample.
+    """
     for axis in (0, 1):
-        image = scipy.ndimage.correlate1d(image, _KERNEL, axis, mode="mirror")
+        image = scipy.ndimage.correlate1d(image, _KERNEL, axis, mode=border)
     return image[::2, ::2]
 
 
-def _expand(image: Image, shape: tuple[int, ...]) -> Image:
-    """Interpolate ``image`` to the grid of ``shape`` that it was reduced from."""
-    stuffed = np.zeros(shape)
-    stuffed[::2, ::2] = image
+def pyramid_expand(
+    image: Image, shape: tuple[int, ...], border: str = "mirror"
+) -> Image:
+    """Interpolate an image to the grid of ``shape`` that it was reduced from.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, shape (ceil(H / 2), ceil(W / 2))
+        A level of a Gaussian pyramid.
+    shape : tuple of int
+        (H, W), the size of the next finer level.
+    border : {"mirror", "reflect"}, optional
+        See :func:`pyramid_reduce`.
+    """
+    # One sample of the coarse level is as far as the kernel reaches.
+    margin = 1 if border == "reflect" else 0
+    stuffed = np.zeros([side + 4 * margin for side in shape])
+    stuffed[::2, ::2] = np.pad(image, margin, mode="edge")
     for axis in (0, 1):
         # Every other sample is zero, so the gain is two; not on an axis of one.
-        gain = min(shape[axis], 2)
+        gain = min(stuffed.shape[axis], 2)
         # A mirror about the outermost sample keeps the zeros in step.
         stuffed = scipy.ndimage.correlate1d(
             stuffed, gain * _KERNEL, axis, mode="mirror"
         )
-    return stuffed
+    return stuffed[2 * margin :, 2 * margin :][: shape[0], : shape[1]]
 
 
-def laplacian_pyramid(levels: int) -> Transform:
-    """Return the Laplacian pyramid, the coarsest level first."""
-    levels = check_positive_int(levels, "levels")
+def laplacian_pyramid(levels: int, border: str = "mirror") -> Transform:
+    """Return the Laplacian pyramid, the coarsest level first.
+
+    Parameters
+    ----------
+    levels : int
+        Number of detail levels; fewer where the image is too small.
+    border : {"mirror", "reflect"}, optional
+        See :func:`pyramid_reduce`.
+    """
 
     def analyse(image: Image) -> list[Image]:
         details: list[Image] = []
         while len(details) < levels and max(image.shape) > 1:
-            coarse = _reduce(image)
-            details.append(image - _expand(coarse, image.shape))
+            coarse = pyramid_reduce(image, border)
+            details.append(image - pyramid_expand(coarse, image.shape, border))
             image = coarse
         return [image, *reversed(details)]
 
     def synthesise(bands: Iterable[Image]) -> Image:
         image, *details = bands
         for detail in details:
-            image = detail + _expand(image, detail.shape)
+            image = detail + pyramid_expand(image, detail.shape, border)
         return image
 
     return Transform(analyse, synthesise)
@@ -86,4 +116,5 @@ def laplacian(sources: list[Image], *, levels: int = 4) -> Image:
     >>> bool(np.allclose(laplacian([image, image]), image, atol=1e-12))
     True
     """
+    levels = check_positive_int(levels, "levels")
     return fuse_bands(sources, laplacian_pyramid(levels))

@@ -1,9 +1,10 @@
-"""Reading dictionaries for the sparse methods."""
+"""Reading dictionaries for the sparse methods, and other files with arrays."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -14,7 +15,9 @@ from ..errors import InputError, reason
 from ..images.io import check_file
 from ..images.validation import as_array
 
-__all__ = ["as_dictionary", "default_convsr_dictionary", "read_dictionary"]
+__all__ = [
+    "as_dictionary", "default_convsr_dictionary", "read_arrays", "read_dictionary",
+]  # fmt: skip
 
 
 def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
@@ -23,8 +26,7 @@ def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     Parameters
     ----------
     path : path-like
-        A MATLAB file (``.mat`` or ``.dat``, up to version 7.2) with the variable
-        ``D``, or a ``.safetensors`` file with the tensor ``D``.
+        A file of :func:`read_arrays` with the array ``D``.
 
     Returns
     -------
@@ -36,11 +38,34 @@ def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     InputError
         If the file is missing, damaged, of another kind, or has no ``D``.
     """
-    path = check_file(path, "dictionary")
+    return read_arrays(path, ["D"], "dictionary")["D"]
+
+
+def read_arrays(
+    path: str | os.PathLike[str], names: Sequence[str], argument: str
+) -> dict[str, NDArray[np.float64]]:
+    """Read arrays of real numbers by their names.
+
+    Parameters
+    ----------
+    path : path-like
+        A MATLAB file (``.mat`` or ``.dat``, up to version 7.2), or a ``.safetensors``
+        file.
+    names : sequence of str
+        Variables or tensors, all of which must be there.
+    argument : str
+        What messages call the file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, of another kind, or lacks an array.
+    """
+    path = check_file(path, argument)
     ending = path.suffix.lower()
     if ending not in (".mat", ".dat", ".safetensors"):
         raise InputError(
-            f"dictionary: {path} must end in .mat, .dat or .safetensors, "
+            f"{argument}: {path} must end in .mat, .dat or .safetensors, "
             f"got {ending or 'no ending'!r}"
         )
     try:
@@ -51,19 +76,20 @@ def read_dictionary(path: str | os.PathLike[str]) -> NDArray[np.float64]:
         else:
             import scipy.io
 
-            content = scipy.io.loadmat(path, appendmat=False, variable_names=["D"])
+            content = scipy.io.loadmat(path, appendmat=False, variable_names=names)
     except Exception as error:
         what = f"{type(error).__name__}: {reason(error)}"
-        raise InputError(f"dictionary: {path} cannot be read ({what})") from None
-    if "D" not in content:
-        raise InputError(f"dictionary: {path} holds no array named D")
-    return _as_numbers(content["D"])
+        raise InputError(f"{argument}: {path} cannot be read ({what})") from None
+    for name in names:
+        if name not in content:
+            raise InputError(f"{argument}: {path} holds no array named {name}")
+    return {name: _as_numbers(content[name], argument) for name in names}
 
 
-def _as_numbers(value: Any) -> NDArray[np.float64]:
-    array = as_array(value, "dictionary")
+def _as_numbers(value: Any, argument: str = "dictionary") -> NDArray[np.float64]:
+    array = as_array(value, argument)
     if not (np.issubdtype(array.dtype, np.floating) or array.dtype.kind in "iu"):
-        raise InputError(f"dictionary must hold real numbers, got {array.dtype}")
+        raise InputError(f"{argument} must hold real numbers, got {array.dtype}")
     return array.astype(np.float64)
 
 

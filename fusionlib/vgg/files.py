@@ -23,7 +23,10 @@ from ..errors import InputError, reason
 from ..images.io import atomic_path, check_file
 from .layers import CONVOLUTIONS
 
-__all__ = ["WHEEL_MEMBER", "Arrays", "digest", "read_weights", "write_weights"]
+__all__ = [
+    "WHEEL_MEMBER", "Arrays", "digest", "read_weights", "write_arrays",
+    "write_weights",
+]  # fmt: skip
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -113,15 +116,19 @@ def write_weights(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> No
     InputError
         If the file cannot be written.
     """
+    notes = {key: text for key, text in metadata.items() if text}
+    write_arrays(path, arrays, notes | {"sha256": digest(arrays)})
+
+
+def write_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file; otherwise as :func:`write_weights`."""
     from safetensors.numpy import save
 
-    notes = {key: text for key, text in metadata.items() if text}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             # Not save_file: others may read what the umask lets them read.
-            content = save(dict(arrays), notes | {"sha256": digest(arrays)})
-            temporary.write_bytes(content)
+            temporary.write_bytes(save(dict(arrays), dict(metadata)))
     except (InputError, OSError) as error:
         raise InputError(
             f"weights: {path} cannot be written ({reason(error)})"

@@ -7,15 +7,29 @@ import pytest
 
 from fusionlib.baselines import METHODS, gff, mean, two_scale
 from fusionlib.baselines._gff import guided_weights, initial_masks
-from fusionlib.baselines._laplacian import _expand, _reduce
+from fusionlib.baselines._laplacian import pyramid_expand, pyramid_reduce
 from fusionlib.baselines._multiscale import choose_largest
 from fusionlib.images.filters import guided_filter
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 8), (2, 2), (5, 6), (9, 12)])
-def test_expanding_a_reduced_constant_gives_it_back(shape):
+@pytest.mark.parametrize("border", ["mirror", "reflect"])
+def test_expanding_a_reduced_constant_gives_it_back(shape, border):
     constant = np.full(shape, 0.7)
-    np.testing.assert_allclose(_expand(_reduce(constant), shape), constant, atol=1e-15)
+    small = pyramid_reduce(constant, border)
+    np.testing.assert_allclose(
+        pyramid_expand(small, shape, border), constant, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (6, 5)])
+def test_expanding_can_repeat_the_outermost_samples(shape):
+    small = np.arange(9.0).reshape(3, 3)
+    wide = np.pad(small, 2, mode="edge")
+    expected = pyramid_expand(wide, tuple(side + 8 for side in shape))[4:-4, 4:-4]
+    np.testing.assert_allclose(
+        pyramid_expand(small, shape, "reflect"), expected, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize(

@@ -448,8 +448,9 @@ def test_data_and_weights_lists(clean_home, capsys):
     lines = capsys.readouterr().out.splitlines()[1:]
     kinds = {
         line.split()[0]: next(k for k, words in KINDS.items() if f"  {words}  " in line)
-        for line in lines
+        for line in lines[:-1]
     }
+    assert lines[-1].startswith("cnn ")
     assert kinds == {
         "oxford": "paper", "imagenet": "other", "vgg16": "other", "seeded": "random",
     }  # fmt: skip
