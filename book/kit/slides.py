@@ -104,7 +104,7 @@ def as_address(path: Path) -> str:
 
 
 @cache
-def read_page(page: Path, **only: str) -> BeautifulSoup:
+def read_page(page: Path, **only: Any) -> BeautifulSoup:
     """Return some elements of a built page, such as ``name="figure"``."""
     if not page.is_file():
         raise Unavailable(f"{page} is missing: run make book")
@@ -120,7 +120,7 @@ def figure_of(name: str, page: Path) -> dict[str, Any]:
     Unavailable
         If the page is not built or has no such figure.
     """
-    found = read_page(page, name="figure").find(id=name)
+    found: Any = read_page(page, name="figure").find(id=name)
     image = found and found.find("img")
     if not image:
         raise Unavailable(f"{page} has no figure {name}: run make book")

@@ -173,6 +173,34 @@ def test_git_ignores_what_a_reader_works_in():
     assert {"work/", "book/_build/"} <= set(lines)
 
 
+def test_a_run_that_is_saved_changes_nothing_that_git_keeps(kit, tmp_path):
+    """`make lab`, run all, save: `make test` sees the same files as before."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    clone = tmp_path / "clone"
+    git = ["git", "-c", "safe.directory=*"]
+    subprocess.run([*git, "clone", "-q", "--shared", ROOT, clone], check=True)
+    assert kit[0].work(clone / "work") == []
+    for path in sorted((clone / "work").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata["widgets"] = {}
+        for count, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                cell.execution_count = count
+                cell.outputs = [nbformat.v4.new_output("stream", text="done")]
+        nbformat.write(notebook, path)
+    (clone / "work" / ".ipynb_checkpoints").mkdir()
+    (clone / "work" / ".ipynb_checkpoints" / "01-checkpoint.ipynb").write_text("{}")
+    (clone / "work" / "fused.png").write_bytes(b"")
+    status = subprocess.run([*git, "status", "--porcelain"], cwd=clone, check=True,
+                            capture_output=True, text=True)  # fmt: skip
+    assert status.stdout == ""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               "tests/fusionbook/test_notebooks.py", "-k", "stored or contents"]  # fmt: skip
+    done = subprocess.run(command, cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_answers_name_every_exercise(kit):
     editions, plain = kit
     notebook = editions.answers(plain.read_labels(CHAPTERS, ROOT / "book"))
