@@ -198,8 +198,17 @@ def test_a_run_that_is_saved_changes_nothing_that_git_keeps(kit, tmp_path):
     status = subprocess.run([*git, "status", "--porcelain"], cwd=clone, check=True,
                             capture_output=True, text=True)  # fmt: skip
     assert status.stdout == ""
-    form = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-            "tests/fusionbook/test_notebooks.py", "-k", "stored or contents"]  # fmt: skip
+    form = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/fusionbook/test_notebooks.py",
+        "-k",
+        "stored or contents",
+    ]
     done = subprocess.run(form, cwd=clone, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
