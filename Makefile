@@ -23,7 +23,7 @@ build_book = $(BIN)/python book/cache_key.py && $(BIN)/python book/execute.py &&
 	$(BIN)/python book/kit/editions.py pages >/dev/null && echo "$(CURDIR)/$(HTML)/index.html"
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix serve lab student instructor pdf data bench clean
+.PHONY: help install setup book test test-unit test-book test-more test-machines lint fix serve lab student instructor pdf slides data bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -84,6 +84,9 @@ instructor: $(STAMP) ## the whole notebooks in plain Markdown, and all answers
 
 pdf: book ## PDFs by Chromium: the book without and with solutions, the handout
 	@$(BIN)/python book/kit/pdf.py
+
+slides: book ## slides of the two plans for lecturers, each one file
+	@$(BIN)/python book/kit/slides.py
 
 data: $(STAMP) ## download the 21 real pairs and the Oxford weights, or fail
 	$(BIN)/fusionlib data fetch

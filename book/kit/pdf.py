@@ -58,10 +58,10 @@ def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
     str
         HTML whose links are absolute, without scripts of single pages.
     """
-    whole = None
+    whole: Any = None
     for name in documents:
         path = html / f"{name}.html"
-        soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        soup: Any = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         article = soup.select_one("article.bd-article") or soup.select_one("article")
         if article is None:
             raise RuntimeError(f"{path} has no article")

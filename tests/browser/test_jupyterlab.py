@@ -1,8 +1,9 @@
-"""The chapters in JupyterLab, as ``make lab`` opens them."""
+"""Chapters and explorers in JupyterLab, as ``make lab`` opens them."""
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import re
 import socket
@@ -11,8 +12,12 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlparse
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
 from ..support.missing import missing
 
@@ -20,6 +25,17 @@ ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 #: The chapter that needs no network weights and little time.
 QUICK = "01_decomposition.ipynb"
+
+#: Explorers of a notebook of its own, one a cell.
+LIVE = {
+    "decomposition": "decomposition_explorer('street')",
+    "features": "feature_browser('street', 'seeded')",
+    "activity": "activity_explorer('street', 'seeded')",
+    "weights": "weights_explorer('street', 'seeded')",
+    "selection": "selection_explorer('street', 'seeded')",
+    "metrics": "metrics_explorer('street', 'seeded')",
+    "playground": "playground('street', 'seeded')",
+}
 
 #: What one sees and what is in the outputs, cell by cell.
 CELLS = """() => jupyterapp.shell.currentWidget.content.widgets.map((cell) => ({
@@ -65,6 +81,11 @@ def lab(tmp_path_factory):
     folder = home / "work"
     kit = ROOT / "book" / "kit"
     subprocess.run([sys.executable, "-c", make, str(kit), str(folder)], check=True)
+    cells = [new_code_cell(f"from fusionbook.explorers import *\n{call}", id=kind)
+             for kind, call in LIVE.items()]  # fmt: skip
+    named = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    live = new_notebook(cells=cells, metadata=named)
+    nbformat.write(live, folder / "live.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -94,6 +115,17 @@ def opened(browser, lab):
     """Open a notebook: ``opened(name)`` returns its page, with a kernel."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
 
+    def check(route, request):
+        there = urlparse(request.url)
+        if there.scheme in ("data", "blob") or there.netloc == urlparse(lab).netloc:
+            route.continue_()
+        else:
+            outside.append(request.url)
+            route.abort()
+
+    outside: list[str] = []
+    context.route("**/*", check)
+
     def go(name: str):
         page = context.new_page()
         page.set_default_timeout(120_000)
@@ -106,6 +138,49 @@ def opened(browser, lab):
 
     yield go
     context.close()
+    assert outside == []  # nothing needs a network
+
+
+@pytest.fixture
+def explored(opened):
+    """Run one explorer: ``explored(kind)`` returns its page and its output."""
+
+    def go(kind: str):
+        page = opened("live.ipynb")
+        index = list(LIVE).index(kind)
+        page.evaluate(
+            "async (index) => {"
+            " jupyterapp.shell.currentWidget.content.activeCellIndex = index;"
+            " await jupyterapp.commands.execute('notebook:run-cell'); }",
+            index,
+        )
+        output = page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+        output = output.locator(".jp-OutputArea").first
+        output.locator("canvas").first.wait_for()
+        page.wait_for_function(DRAWN)
+        output.scroll_into_view_if_needed()
+        return page, output
+
+    return go
+
+
+#: Whether all pictures have their pixels.
+DRAWN = """() => [...document.querySelectorAll(".fl-alone .fl-frame > canvas")]
+    .every((canvas) => canvas.width > 100)"""
+
+PIXELS = "(canvas) => canvas.toDataURL()"
+
+
+def readout(output, label):
+    """What stands beside the slider under a label."""
+    named = output.page.get_by_text(label, exact=True)
+    box = output.locator(".widget-vbox").filter(has=named).last
+    return box.locator(".widget-readout")
+
+
+def middle(element):
+    box = element.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def kinds(cells):
@@ -144,7 +219,8 @@ def test_a_chapter_runs_and_shows_no_markup_and_no_solution(opened, name):
         assert "Not answered yet" in str(cell["outputs"]), cell["id"]
     captions = [cell for cell in cells if cell["id"].endswith("-caption")]
     assert all(cell["source"].startswith("*Figure.* ") for cell in captions)
-    assert name == "START_HERE.ipynb" or (stubs and captions)
+    assert captions or name == "START_HERE.ipynb"
+    assert stubs or not name[:2].isdigit()  # an appendix has no exercises
     assert page.locator(".Toastify__toast").count() == 0
 
 
@@ -161,3 +237,85 @@ def test_a_wrong_answer_gets_a_hint_and_the_right_one_is_right(opened):
     assert "Right" in said[40.6]
     hint = page.locator('[data-mime-type="text/markdown"]', has_text="Right")
     hint.first.wait_for()
+
+
+def test_the_dividing_line_follows_keys_and_pointer(explored):
+    page, output = explored("decomposition")
+    canvas = output.locator(".fl-frame > canvas").first
+    before = canvas.evaluate(PIXELS)
+    output.locator(".noUi-handle").first.focus()
+    page.keyboard.press("ArrowRight")
+    output.get_by_text("λ = 10").wait_for()
+    page.wait_for_function(f"(old) => ({PIXELS})(document.querySelector("
+                           "'.fl-frame > canvas')) !== old", arg=before)  # fmt: skip
+    box = canvas.bounding_box()
+    page.mouse.move(*middle(output.locator(".fl-handle")))
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 20, steps=5)
+    page.mouse.up()
+    readout(output, "Dividing line").get_by_text("25 %").wait_for()
+    assert output.locator(".fl-left").inner_text() == "Base"
+
+
+def test_a_pixel_is_picked_by_a_click_and_by_keys(explored):
+    page, output = explored("selection")
+    canvas = output.locator(".fl-frame > canvas").first
+    canvas.click(position={"x": 40, "y": 30})
+    box = canvas.bounding_box()
+    column, row = (int(40 * 320 / box["width"]), int(30 * 256 / box["height"]))
+    readout(output, "Pixel column").get_by_text(str(column), exact=True).wait_for()
+    readout(output, "Pixel row").get_by_text(str(row), exact=True).wait_for()
+    ring = output.locator(".fl-cursor").first
+    left = float(ring.evaluate("(e) => e.style.left").rstrip("%"))
+    assert left == pytest.approx(100 * (column + 0.5) / 320, abs=0.01)
+    with page.expect_download() as waiting:
+        output.get_by_text("Download").click()
+    assert waiting.value.suggested_filename == "selection-picture.png"
+    with Image.open(io.BytesIO(waiting.value.path().read_bytes())) as image:
+        assert image.size == (320, 256)
+
+
+def test_pictures_share_a_cursor_and_sliders_play(explored):
+    page, output = explored("activity")
+    first, second = (output.locator(".fl-frame > canvas").nth(k) for k in (0, 1))
+    rings = output.locator(".fl-ghost")
+    assert [rings.nth(k).is_visible() for k in (0, 1)] == [False, False]
+    first.hover(position={"x": 50, "y": 40})
+    rings.nth(1).wait_for()
+    place = "(e) => [e.style.left, e.style.top]"
+    assert rings.nth(0).evaluate(place) == rings.nth(1).evaluate(place)
+    page.mouse.move(5, 5)
+    rings.nth(1).wait_for(state="hidden")
+    before = second.evaluate(PIXELS)
+    output.locator(".widget-play").last.locator("button").first.click()
+    readout(output, "Shift").filter(has_not_text="0 px").wait_for()
+    page.wait_for_function(
+        f"([index, old]) => ({PIXELS})("
+        "document.querySelectorAll('.fl-frame > canvas')[index]) !== old",
+        arg=[1, before],
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=() if kind == "decomposition" else pytest.mark.more)
+     for kind in LIVE],
+)  # fmt: skip
+def test_controls_pictures_and_numbers_are_in_sight_together(explored, kind):
+    page, output = explored(kind)
+    names = (
+        "widget-slider",
+        "widget-dropdown",
+        "widget-checkbox",
+        "fl-frame",
+        "fl-live",
+    )
+    parts = output.locator(", ".join(f".{name}" for name in names))
+    boxes = [box for box in (parts.nth(k).bounding_box() for k in range(parts.count()))
+             if box and box["height"]]  # fmt: skip
+    assert len(boxes) > 2
+    view = page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+    top = min(box["y"] for box in boxes)
+    bottom = max(box["y"] + box["height"] for box in boxes)
+    assert bottom - top <= view["height"]
+    assert max(box["x"] + box["width"] for box in boxes) <= view["x"] + view["width"]

@@ -1,12 +1,15 @@
 """The drawing of the network shows the network that the method runs."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Polygon, Rectangle
 
+import fusionlib
 from fusionbook.colours import LAYER_COLOURS
-from fusionbook.diagrams import show_network
+from fusionbook.diagrams import ROOMS, room_imports, show_network, show_rooms
 from fusionlib.vgg.layers import CONVOLUTIONS, PAPER_LAYERS, map_shape
 
 
@@ -42,3 +45,31 @@ def test_the_layers_that_are_read_have_their_colour_and_their_size(drawing):
         assert to_hex(texts[name].get_color()) == colour.lower()
     for convolution in CONVOLUTIONS:
         assert f"{convolution.name}\n{convolution.outputs}" in texts
+
+
+def test_the_rooms_are_those_of_the_library():
+    folder = Path(fusionlib.__file__).parent
+    small = {"errors", "display"}  # what everything uses
+    found = {path.stem for path in folder.iterdir()
+             if (path.suffix == ".py" or (path / "__init__.py").is_file())
+             and not path.stem.startswith("_")}  # fmt: skip
+    assert found - small == set(ROOMS) - {"fusionbook"}
+
+
+def test_rooms_import_what_their_files_say():
+    found = room_imports()
+    assert found["images"] == set()
+    assert {"features", "activity", "weight_maps", "decomposition"} <= found["fusion"]
+    assert "vgg" not in found["decomposition"] | found["activity"]
+    assert not any("fusionbook" in others for others in found.values())
+
+
+def test_each_room_is_drawn_once_and_arrows_point_down():
+    plt.switch_backend("agg")
+    axes = show_rooms().axes[0]
+    names = [text.get_text() for text in axes.texts if text.get_text()]
+    arrows = [text for text in axes.texts if not text.get_text()]
+    assert sorted(names) == sorted(ROOMS)
+    assert len(arrows) >= len(ROOMS) - 1
+    assert all(arrow.xy[1] < arrow.xyann[1] for arrow in arrows)
+    plt.close("all")

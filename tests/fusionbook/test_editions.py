@@ -9,11 +9,14 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "book" / "kit"
@@ -173,6 +176,43 @@ def test_git_ignores_what_a_reader_works_in():
     assert {"work/", "book/_build/"} <= set(lines)
 
 
+def test_a_run_that_is_saved_changes_nothing_that_git_keeps(kit, tmp_path):
+    """`make lab`, run all, save: `make test` sees the same files as before."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    clone = tmp_path / "clone"
+    git = ["git", "-c", "safe.directory=*"]
+    subprocess.run([*git, "clone", "-q", "--shared", ROOT, clone], check=True)
+    assert kit[0].work(clone / "work") == []
+    for path in sorted((clone / "work").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata["widgets"] = {}
+        for count, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                cell.execution_count = count
+                cell.outputs = [nbformat.v4.new_output("stream", text="done")]
+        nbformat.write(notebook, path)
+    (clone / "work" / ".ipynb_checkpoints").mkdir()
+    (clone / "work" / ".ipynb_checkpoints" / "01-checkpoint.ipynb").write_text("{}")
+    (clone / "work" / "fused.png").write_bytes(b"")
+    status = subprocess.run([*git, "status", "--porcelain"], cwd=clone, check=True,
+                            capture_output=True, text=True)  # fmt: skip
+    assert status.stdout == ""
+    form = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/fusionbook/test_notebooks.py",
+        "-k",
+        "stored or contents",
+    ]
+    done = subprocess.run(form, cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_answers_name_every_exercise(kit):
     editions, plain = kit
     notebook = editions.answers(plain.read_labels(CHAPTERS, ROOT / "book"))
@@ -206,6 +246,37 @@ def test_the_archive_is_whole_and_holds_no_solution(archive):
     for solutions in KEYS.values():
         for source in solutions.values():
             assert not [text for text in texts if source in text]
+
+
+def closure(names):
+    """Packages, and all that they require on this machine."""
+    found, todo = set(), {canonicalize_name(name) for name in names}
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        for one in map(Requirement, requires(name) or ()):
+            if one.marker is None or one.marker.evaluate({"extra": ""}):
+                todo |= {canonicalize_name(one.name)} - found
+    return found
+
+
+def test_requirements_bring_all_that_the_notebooks_import(archive):
+    lines = (archive / "requirements.txt").read_text().splitlines()
+    brought = closure(line.split("==")[0] for line in lines if "==" in line)
+    sources = [path.read_text("utf-8") for path in (ROOT / "book" / "fusionbook")
+               .rglob("*.py")]  # fmt: skip
+    for path in (archive / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        sources += [cell.source for cell in cells if cell.cell_type == "code"]
+    modules = set()
+    for node in (n for source in sources for n in ast.walk(ast.parse(source))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.add(node.module.split(".")[0])
+    homes = packages_distributions()
+    for module in modules - set(sys.stdlib_module_names) - {"fusionlib", "fusionbook"}:
+        assert {canonicalize_name(home) for home in homes[module]} & brought, module
 
 
 @pytest.fixture(scope="module")

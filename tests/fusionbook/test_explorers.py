@@ -27,13 +27,16 @@ from fusionbook.explorers._store import Store
 from fusionbook.explorers._templates import render as render_template
 from fusionbook.explorers.features import outlined
 from fusionbook.packing import pack
-from fusionlib import InputError, fuse
+from fusionlib import FusionConfig, InputError, fuse
+from fusionlib.baselines import METHODS
+from fusionlib.config import PRESETS
 from fusionlib.data import Pair
 from fusionlib.fusion import select
 from fusionlib.images.colour import luminance
 from fusionlib.images.io import to_uint8
 from fusionlib.metrics import n_abf
-from fusionlib.vgg.weights import VGGWeights
+from fusionlib.vgg.layers import PAPER_LAYERS
+from fusionlib.vgg.weights import VGGWeights, seeded_weights
 
 from ..conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from ..support.explorers_small import (
@@ -82,10 +85,10 @@ def test_import_of_the_library_does_not_import_explorers_or_widgets():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_all_six_are_offered():
+def test_all_are_offered():
     chapters = ("decomposition", "activity", "weights", "selection", "metrics")
     names = {f"{chapter}_explorer" for chapter in chapters}
-    assert set(explorers.__all__) == names | {"feature_browser"}
+    assert set(explorers.__all__) == names | {"feature_browser", "playground"}
     assert set(explorers.__all__) == set(dir(explorers))
 
 
@@ -376,6 +379,80 @@ def test_decomposition_parts_add_up_to_the_source():
     assert "even the finest stripes" in text
 
 
+# ---- playground ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ground():
+    return explorers.playground(small_pair(), seeded_weights())
+
+
+def test_the_playground_offers_every_preset_and_every_method(ground):
+    offered = {control.name: control.values for control in ground.controls}
+    assert offered["preset"] == tuple(PRESETS)
+    small = [m.name for m in METHODS.values() if m.smallest <= 61]
+    assert offered["method"] == ("ours", *small)
+
+
+@pytest.mark.parametrize(
+    ("state", "config"),
+    [
+        ({}, FusionConfig()),
+        ({"preset": "recommended"}, FusionConfig.preset("recommended")),
+        ({"lam": "20", "selection": "absmax", "input_scale": "255"},
+         FusionConfig(lam=20, selection="absmax", input_scale=255)),
+    ],
+)  # fmt: skip
+def test_the_playground_shows_what_fuse_gives(ground, state, config):
+    result = fuse(small_pair().sources, config=config, weights=seeded_weights())
+    view = ground.view(state)
+    assert_same_image(view.pictures["fused"], to_uint8(result.image))
+    departure = 255 * np.sqrt(np.mean((result.image - result.I.mean(axis=0)) ** 2))
+    assert view.summary.startswith(f"{departure:.2f} grey levels")
+    base = ground.view(state | {"step": "base"}).pictures["step"]
+    assert_same_image(base, to_uint8(result.F_b))
+    for name in PAPER_LAYERS:
+        weights = ground.view(state | {"layer": name}).pictures["step"]
+        leans = result.W_hat[name][0] > 0.5
+        assert (weights[leans][:, 2] <= weights[leans][:, 0] + 1).all()  # orange
+
+
+def test_every_step_has_a_picture_of_the_size_of_the_pair(ground):
+    step = next(control for control in ground.controls if control.name == "step")
+    shown = [ground.view({"step": value}).pictures["step"] for value in step.values]
+    assert {picture.shape[:2] for picture in shown} == {ground.shape}
+    assert len({picture.tobytes() for picture in shown}) == len(shown)
+
+
+def test_other_methods_show_how_far_they_are_from_the_mean(ground):
+    view = ground.view({"method": "mean", "step": "weights"})
+    assert set(view.pictures["step"].ravel()) == {128}
+    assert "Mean has no such steps" in view.summary
+    assert all(row[1] == row[2] for row in view.table)
+    view = ground.view({"method": "laplacian"})
+    expected = METHODS["laplacian"](*small_pair().sources)
+    assert_same_image(view.pictures["fused"], to_uint8(expected))
+    n_mean, n_this = (float(row) for row in dict(
+        (row[0], row[1:]) for row in view.table)["N_abf"])  # fmt: skip
+    assert n_this == pytest.approx(
+        n_abf(to_uint8(expected) / 255, [x / 255 for x in ground.sources_8bit]),
+        abs=5e-5,
+    )
+    assert n_mean < n_this
+
+
+def test_a_page_compares_the_fused_images_under_a_line():
+    with BOOK:
+        made = explorers.playground(small_pair(), seeded_weights())
+        text = made._repr_mimebundle_()["text/html"]
+    options = re.findall(r"<option[^>]*>([^<]+)</option>", text)
+    assert {f"Deep network, {name}" for name in PRESETS} <= set(options)
+    assert {"Infrared", "Visible", "Mean", "Laplacian pyramid"} <= set(options)
+    assert "ConvSR" not in options  # takes seconds
+    assert made.caption in text
+    assert len(text.encode()) < BUDGET
+
+
 # ---- arithmetic ----------------------------------------------------------
 
 
@@ -442,13 +519,14 @@ def descendants(widget):
         yield from descendants(child)
 
 
-def image_of(explorer_):
-    import ipywidgets
+def pictures_of(explorer_):
+    from fusionbook.explorers._picture import PictureWidget
 
-    found = [
-        w for w in descendants(explorer_.widget) if isinstance(w, ipywidgets.Image)
-    ]
-    return np.asarray(PILImage.open(io.BytesIO(found[-1].value)))
+    return [w for w in descendants(explorer_.widget) if isinstance(w, PictureWidget)]
+
+
+def image_of(explorer_):
+    return np.asarray(PILImage.open(io.BytesIO(pictures_of(explorer_)[-1].png)))
 
 
 def test_moving_a_live_slider_changes_the_picture(kind):
@@ -457,14 +535,7 @@ def test_moving_a_live_slider_changes_the_picture(kind):
     live = MAKERS[kind](small_pair())
     before = image_of(live)
     expected = list(live.view().pictures.values())[-1]
-    if kind == "selection":  # a square of 7 x 7 marks the pixel
-        y, x = (live.state()[axis] for axis in "yx")
-        different = (before != expected).any(axis=2)
-        assert different.sum() <= 24
-        assert different[y - 3, x - 3]
-        assert not different[y, x]
-    else:
-        np.testing.assert_array_equal(before, expected)
+    np.testing.assert_array_equal(before, expected)
     inputs = [
         w
         for w in descendants(live.widget)
@@ -472,6 +543,71 @@ def test_moving_a_live_slider_changes_the_picture(kind):
     ]
     inputs[0].index = len(inputs[0].options) - 1
     assert (image_of(live) != before).any()
+
+
+def slider(live, label):
+    """The slider under a label."""
+    import ipywidgets
+
+    return next(w for w in descendants(live.widget)
+                if isinstance(w, ipywidgets.SelectionSlider)
+                and w.tooltip == label)  # fmt: skip
+
+
+def test_a_pixel_picked_in_the_picture_is_read_out():
+    live = MAKERS["selection"](small_pair())
+    (picture,) = pictures_of(live)
+    start = live.state()
+    assert (picture.x, picture.y) == (start["x"], start["y"])
+    picture.set_state({"x": 7, "y": 5})  # as the browser sends it
+    assert (slider(live, "Pixel column").value, slider(live, "Pixel row").value) == (
+        7, 5,
+    )  # fmt: skip
+    rows = live.view({"x": 7, "y": 5}).table
+    said = [w.value for w in descendants(live.widget) if hasattr(w, "value")]
+    assert any(rows[0][1] in str(text) for text in said)
+    slider(live, "Pixel row").value = 9
+    assert (picture.x, picture.y) == (7, 9)
+
+
+@pytest.mark.parametrize("kind", ["decomposition", "selection"])
+def test_the_dividing_line_is_dragged_in_the_picture(kind):
+    live = MAKERS[kind](small_pair())
+    (picture,) = pictures_of(live)
+    before = image_of(live)
+    picture.set_state({"split": 20})
+    assert slider(live, "Dividing line").value == 20
+    changed = (image_of(live) != before).reshape(*live.shape, -1).any(axis=(0, 2))
+    assert changed.any()
+    assert set(np.flatnonzero(changed)) <= set(range(15, 38))
+    names = {"decomposition": ["Base", "Detail"],
+             "selection": ["Fused image", "Winning layer"]}  # fmt: skip
+    assert picture.halves == names[kind]
+
+
+def test_pictures_of_one_explorer_share_a_cursor_and_others_do_not():
+    first, second = (MAKERS["activity"](small_pair()) for _ in range(2))
+    groups = [{p.group for p in pictures_of(one)} for one in (first, second)]
+    assert [len(group) for group in groups] == [1, 1]
+    assert groups[0] != groups[1]
+    assert all(p.x is None and p.split is None for p in pictures_of(first))
+
+
+def test_a_slider_that_plays_takes_its_steps():
+    import ipywidgets
+
+    live = MAKERS["features"](small_pair())
+    play = next(w for w in descendants(live.widget) if isinstance(w, ipywidgets.Play))
+    channel = slider(live, "Place in that order")
+    play.value = 3
+    assert channel.value == 4
+    channel.index = 10
+    assert play.value == 10
+    layers = next(w for w in descendants(live.widget)
+                  if "relu4_1" in dict(getattr(w, "options", ())))  # fmt: skip
+    assert play.max == 127
+    layers.value = "relu1_1"
+    assert play.max == 63
 
 
 WHEN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -23,6 +23,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._playground import playground as playground
     from .activity import activity_explorer as activity_explorer
     from .decomposition import decomposition_explorer as decomposition_explorer
     from .features import feature_browser as feature_browser
@@ -35,6 +36,7 @@ _HOMES = {
     "decomposition_explorer": "decomposition",
     "feature_browser": "features",
     "metrics_explorer": "metrics",
+    "playground": "_playground",
     "selection_explorer": "selection",
     "weights_explorer": "weights",
 }

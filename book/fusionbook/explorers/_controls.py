@@ -64,7 +64,8 @@ class Slider:
     form : str
         Format of a value, such as ``"{:g} px"``.
     follows : str
-        "x" or "y" if the slider is a position in the picture that a pointer sets.
+        "x" or "y" if the slider is a position in the picture that a pointer sets,
+        "split" if it is a dividing line in per cent of the width.
     limits : tuple of str and mapping of str to int, optional
         Name of another control, and how many stops there are for each of its values.
     """

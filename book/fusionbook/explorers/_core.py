@@ -144,6 +144,10 @@ class Explorer:
         """Return the view of a full state."""
         raise NotImplementedError
 
+    def halves(self, state: State) -> tuple[str, str]:
+        """Return what is on the left and on the right of the dividing line."""
+        return "", ""
+
     def page(self) -> dict[str, Any]:
         """Return what the static page needs to show every state."""
         raise NotImplementedError

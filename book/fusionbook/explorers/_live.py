@@ -15,17 +15,20 @@ from fusionlib.errors import InputError
 from fusionlib.images.colour import luminance
 from fusionlib.images.io import read_image
 
-from ..colours import MARK, ORANGE, rgb
+from ..colours import ORANGE
 from ..packing import encode
-from ._arithmetic import Bytes
 from ._controls import Choice, Control, Slider, Switches
 from ._core import Explorer
 from ._templates import macros
 
-__all__ = ["build", "marked", "read_upload"]
+__all__ = ["build", "read_upload"]
 
-#: Widest picture on the screen.
-WIDTH = "min(100%, 560px)"
+#: Widest picture, so that all of an explorer is in sight on a screen of 1280 x 800, and
+#: where a table of equations stands below it.
+WIDTH, WIDTH_ABOVE_TABLE = "400px", "320px"
+
+#: Milliseconds between two steps of a slider that plays.
+STEP = 1000
 
 #: Pixels to which uploaded images are reduced unless the reader wants all of them.
 MOST_PIXELS = 500_000
@@ -37,15 +40,17 @@ def build(explorer: Explorer) -> Any:
     Raises
     ------
     InputError
-        If ipywidgets is not installed.
+        If ipywidgets or anywidget is not installed.
     """
     try:
         import ipywidgets
+
+        from ._picture import PictureWidget
     except ImportError:
         raise InputError(
-            "explorers need ipywidgets; install irvis-fusionlib[book]"
+            "explorers need ipywidgets and anywidget; install irvis-fusionlib[book]"
         ) from None
-    return _Live(explorer, ipywidgets).box
+    return _Live(explorer, ipywidgets, PictureWidget).box
 
 
 def read_upload(content: Any, file_name: str, name: str) -> Any:
@@ -79,16 +84,28 @@ def read_upload(content: Any, file_name: str, name: str) -> Any:
 class _Live:
     """Widgets of one explorer and what connects them."""
 
-    def __init__(self, explorer: Explorer, widgets: Any) -> None:
+    def __init__(self, explorer: Explorer, widgets: Any, picture: Any) -> None:
         self.explorer, self.widgets = explorer, widgets
         self.say = macros("live.html")
         self.controls = widgets.VBox()
+        # Equations need room; other tables fit under the controls.
+        self.wide_table = len(explorer.head) > 2 and not explorer.table_beside
+        self.wide_table &= len(explorer.pictures) == 1
+        width = WIDTH_ABOVE_TABLE if self.wide_table else WIDTH
+        #: The slider that each position in the pictures belongs to.
+        self.followed = {c.follows: c.name for c in explorer.controls
+                         if isinstance(c, Slider) and c.follows}  # fmt: skip
+        state = explorer.state()
+        places = {axis: state[name] for axis, name in self.followed.items()}
         self.images = {
-            picture.name: widgets.Image(
-                format="png", layout={"width": WIDTH, "object_fit": "contain"}
+            p.name: picture(
+                name=f"{explorer.kind}-{p.name}", alt=p.alt, group=str(id(self)),
+                layout={"max_width": width}, **places,
             )
-            for picture in explorer.pictures
-        }
+            for p in explorer.pictures
+        }  # fmt: skip
+        for image in self.images.values():
+            image.observe(self._pointed, names=["split", "x", "y"])
         self.summary, self.chart = widgets.HTML(), widgets.HTML()
         self.table, self.caption = widgets.HTML(), widgets.HTML()
         self.busy, self.answer = widgets.HTML(), widgets.HTML()
@@ -111,18 +128,14 @@ class _Live:
             for p in self.explorer.pictures
         ]
         row = {"flex_flow": "row wrap", "grid_gap": "12px"}
-        # Equations need room beside the picture; other tables fit under the controls.
-        wide = len(self.explorer.head) > 2 and len(pictures) == 1
         left = [self.controls, self.busy, self.summary]
         beside = [w.Box(pictures, layout=row), self.chart]
-        extra = [w.VBox([self.table], layout={"flex": "1 1 300px"})] if wide else []
-        if not wide:
-            left.append(self.table)
+        (beside if self.wide_table else left).append(self.table)
+        width = "250px" if len(self.explorer.head) < 4 else "300px"
         return w.Box(
             [
-                w.VBox(left, layout={"width": "250px", "flex": "0 0 auto"}),
+                w.VBox(left, layout={"width": width, "flex": "0 0 auto"}),
                 w.VBox(beside, layout={"flex": "1 1 300px", "min_width": "0"}),
-                *extra,
             ],
             layout={**row, "grid_gap": "16px"},
         )
@@ -204,6 +217,9 @@ class _Live:
         w = self.widgets
         label = w.HTML(self.say.label(control.label))
         widget = self.inputs[control.name]
+        if isinstance(control, Slider) and not control.follows:
+            between = {"justify_content": "space-between"}
+            label = w.HBox([label, self._play(widget)], layout=between)
         if not isinstance(control, Switches):
             return w.VBox([label, widget])
         colours = control.colours or ("",) * len(widget)
@@ -212,6 +228,32 @@ class _Live:
             for colour, box in zip(colours, widget, strict=True)
         ]
         return w.VBox([label, *boxes])
+
+    def _play(self, slider: Any) -> Any:
+        """Return buttons that move a slider step by step."""
+        play = self.widgets.Play(
+            min=0, max=len(slider.options) - 1, value=slider.index, interval=STEP,
+            show_repeat=False,
+            layout={"width": "76px", "height": "24px", "flex": "none"},
+        )  # fmt: skip
+        play.observe(lambda change: setattr(slider, "index", change["new"]), "value")
+        slider.observe(lambda change: setattr(play, "value", change["new"]), "index")
+        slider.observe(
+            lambda change: setattr(play, "max", len(change["new"]) - 1), "options"
+        )
+        return play
+
+    def _pointed(self, change: Any) -> None:
+        """Move the sliders that a pointer in a picture moves."""
+        if self.changing:
+            return
+        self.changing = True
+        try:
+            for axis, name in self.followed.items():
+                self.inputs[name].value = getattr(change["owner"], axis)
+        finally:
+            self.changing = False
+        self._changed()
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {}
@@ -248,16 +290,17 @@ class _Live:
 
     def _draw(self) -> None:
         state = self._state()
-        view = self.explorer.view(state)
-        marks = {
-            c.follows: state[c.name]
-            for c in self.explorer.controls
-            if isinstance(c, Slider) and c.follows
-        }
-        for name, image in self.images.items():
-            picture = view.pictures[name]
-            drawn = marked(picture, **marks) if marks else picture
-            image.value = encode(drawn, "PNG", compress_level=1)
+        view, halves = self.explorer.view(state), self.explorer.halves(state)
+        self.changing = True
+        try:
+            for name, image in self.images.items():
+                with image.hold_sync():
+                    image.png = encode(view.pictures[name], "PNG", compress_level=1)
+                    image.halves = list(halves)
+                    for axis, control in self.followed.items():
+                        setattr(image, axis, state[control])
+        finally:
+            self.changing = False
         self.summary.value = self.say.status(view.summary)
         self.chart.value = self.say.chart(view, ORANGE)
         self.table.value = self.say.table(self.explorer.head, view)
@@ -334,14 +377,3 @@ def reduced(images: Sequence[Any], pixels: int = MOST_PIXELS) -> list[Any]:
         np.asarray(PILImage.fromarray(image.astype(np.float32)).resize(size, box))
         for image in images
     ]
-
-
-def marked(picture: Bytes, x: int, y: int) -> Bytes:
-    """Return a picture in colour with a square around one pixel."""
-    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-    drawn = colour.copy()
-    frame = np.zeros(picture.shape[:2], dtype=bool)
-    frame[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = True
-    frame[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = False
-    drawn[frame] = rgb(MARK)
-    return drawn

@@ -7,10 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-__all__ = ["macros", "render"]
+__all__ = ["macros", "render", "static"]
 
 
-def _static(name: str) -> str:
+def static(name: str) -> str:
     """Return the text of a script or style sheet."""
     path = resources.files("fusionbook").joinpath("static", name)
     return path.read_text("utf-8").strip()
@@ -23,7 +23,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["static"] = _static
+    environment.globals["static"] = static
     # Compact, and with letters as they are.
     options = {"separators": (",", ":"), "ensure_ascii": False}
     environment.policies["json.dumps_kwargs"] = options

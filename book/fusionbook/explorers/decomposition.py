@@ -62,7 +62,7 @@ class DecompositionExplorer(ShownExplorer):
         self.controls = (
             Choice("source", "Source image", SOURCES, "visible"),
             Slider("lam", "λ, weight of smoothness", LAMBDAS, DEFAULT_LAM, "{:g}"),
-            Slider("split", "Dividing line", range(101), 50, "{} %"),
+            Slider("split", "Dividing line", range(101), 50, "{} %", "split"),
         )
         enough = [lam for lam in LAMBDAS if (half_gain_period(lam) or 0) > ASKED]
         self.question = Question(
@@ -105,6 +105,9 @@ class DecompositionExplorer(ShownExplorer):
         )
         return View({"split": picture}, summary, rows, (), response_chart(lam))
 
+    def halves(self, state: State) -> tuple[str, str]:
+        return "Base", "Detail"
+
     def page(self) -> dict[str, Any]:
         store = Store(self.controls[:2])
         for state in store.states():
@@ -119,7 +122,7 @@ class DecompositionExplorer(ShownExplorer):
             "left": "base",
             "right": "detail",
             "wipe": "split",
-            "labels": ["Base", "Detail"],
+            "labels": self.halves({}),
         }
         return {"store": store.as_dict(), "frames": [split]}
 

@@ -102,7 +102,7 @@ class SelectionExplorer(ShownExplorer):
             *([Choice("rule", "Selection rule", rules, "max")] if self.full else []),
             Choice("left", "Left picture", VIEWS, "fused"),
             Choice("right", "Right picture", VIEWS, "winner"),
-            Slider("wipe", "Dividing line", range(101), 50, "{} %"),
+            Slider("wipe", "Dividing line", range(101), 50, "{} %", "split"),
             Slider("x", "Pixel column", range(width), column, "{}", "x"),
             Slider("y", "Pixel row", range(height), row, "{}", "y"),
         )
@@ -159,6 +159,10 @@ class SelectionExplorer(ShownExplorer):
             rows,
             tuple(k for k, row in enumerate(rows) if name and row[0].startswith(name)),
         )
+
+    def halves(self, state: State) -> tuple[str, str]:
+        names = dict(VIEWS)
+        return names[state["left"]], names[state["right"]]
 
     def equations(
         self, at: tuple[int, int], layers: Iterable[str], first: int | None

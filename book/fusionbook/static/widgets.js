@@ -87,11 +87,22 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
   /* How far a finger may slip, in pixels of the screen, and still tap. */
   const SLIP = 8;
 
+  /* A ring around a pixel. Returns how to place it; without a place it is hidden. */
+  function ring(canvas, className) {
+    const element = over(canvas, className);
+    return (at) => {
+      element.hidden = !at;
+      if (!at) return;
+      element.style.left = `${(100 * (at.x + 0.5)) / canvas.width}%`;
+      element.style.top = `${(100 * (at.y + 0.5)) / canvas.height}%`;
+    };
+  }
+
   /* A ring around one pixel, which a click or a tap moves: `pin(x, y)`, from 0 to 1. A mouse
    * that only moves previews: `preview(x, y)`, and `preview()` when it leaves. Scrolling
    * with a finger does nothing. Returns how to place the ring and what is under the mouse. */
   function cursor(canvas, pin, preview) {
-    const ring = over(canvas, "fl-cursor"), ghost = over(canvas, "fl-cursor fl-ghost");
+    const putRing = ring(canvas, "fl-cursor"), putGhost = ring(canvas, "fl-cursor fl-ghost");
     const glass = make("canvas", { width: LOUPE, height: LOUPE, className: "fl-loupe fl-zoomed" });
     over(canvas, "fl-glass", glass);
     let from = null;
@@ -106,14 +117,9 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
       if (event.pointerType === "mouse") preview(...where(event, canvas));
     });
     canvas.addEventListener("pointerleave", () => preview());
-    const put = (element, { x, y }) => {
-      element.style.left = `${(100 * (x + 0.5)) / canvas.width}%`;
-      element.style.top = `${(100 * (y + 0.5)) / canvas.height}%`;
-    };
     return (pinned, under) => {
-      put(ring, pinned);
-      ghost.hidden = !under;
-      if (under) put(ghost, under);
+      putRing(pinned);
+      putGhost(under);
       const { x, y } = under || pinned, context = glass.getContext("2d"), reach = (LOUPE - 1) / 2;
       context.fillRect(0, 0, LOUPE, LOUPE);
       context.drawImage(canvas, x - reach, y - reach, LOUPE, LOUPE, 0, 0, LOUPE, LOUPE);
@@ -140,5 +146,5 @@ globalThis.__fusionlibWidgets = globalThis.__fusionlibWidgets || (() => {
     });
   }
 
-  return { cursor, digits, fixed, handle, label, make, paint, sharpen, signed, squares, step, table, where };
+  return { cursor, digits, fixed, handle, label, make, paint, ring, sharpen, signed, squares, step, table, where };
 })();
