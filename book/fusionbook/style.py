@@ -54,7 +54,7 @@ def read_layers(
         )
     places = {layer(name).index + 1: name for name in check_layers(layers)}
     maps, found = plane.expand(1, 3, -1, -1), {}
-    for index, module in enumerate(network[: max(places) + 1]):
+    for index, module in enumerate(list(network)[: max(places) + 1]):
         maps = module(maps)
         if index in places:
             found[places[index]] = maps[0]
