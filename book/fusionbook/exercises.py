@@ -807,3 +807,67 @@ def _rule(calmest: Any, rows: Any) -> None:
         if row["N_abf"] < calmest["N_abf"]
     ]
     _expect(not calmer, f"{len(calmer)} more rows that keep both are calmer.")
+
+
+# Chapter 12
+
+
+@_exercise("style-count", read="Two numbers for each map")
+def _style_count(values: Any, entries: Any, numbers: Any) -> None:
+    for value, digest, hint in (
+        (values, "3814b8ccab952fce", "relu4_1 has a sample for each 8 pixels."),
+        (entries, "879c455bd2d4882c", "The matrix is symmetric; count its diagonal."),
+        (numbers, "3bd727d3a1ddbc42", "Which two numbers of each map are used?"),
+    ):
+        _whole("style-count", value, digest, hint)
+
+
+@_exercise("style-diagonal", read="Two numbers for each map")
+def _style_diagonal(diagonal: Any, back: Any) -> None:
+    maps = np.random.RandomState(0).rand(5, 40)
+    _alike(
+        _call(diagonal, maps.mean(axis=1), maps.std(axis=1)),
+        (maps**2).mean(axis=1),
+        "An entry of the diagonal is the mean of the square of one map. How is the "
+        "variance computed from it?",
+    )
+    _word(
+        "style-diagonal",
+        back,
+        "c19e2faeb187a204",
+        "Look for two maps of other means whose squares have the same mean.",
+    )
+
+
+@_exercise("style-mirror", read="Texture without places")
+def _style_mirror(changes: Any, change: Any, mirrored: Any, phi: Any) -> None:
+    from .style import distance, gram
+
+    _expect(
+        mirrored.shape == phi.shape and not np.allclose(mirrored, phi),
+        "`mirrored` must be what `read` gives for the mirrored style.",
+    )
+    right = float(distance(gram(mirrored), gram(phi)))
+    _near(change, right, 0.01 * right, "Compare both Gram matrices by `distance`.")
+    _word(
+        "style-mirror",
+        changes,
+        "be4b6fb57535faaf",
+        "Is a kernel its own mirror image?",
+    )
+
+
+@_exercise("style-constraint", read="From target to measure")
+def _style_constraint(target: Any, history: Any, first: Any, second: Any) -> None:
+    maps = np.asarray(first), np.asarray(second)
+    larger = np.abs(maps[0]).sum(axis=0) > np.abs(maps[1]).sum(axis=0)
+    _alike(
+        target,
+        np.where(larger, *maps),
+        "At each place, all maps come from the source with the larger sum of "
+        "magnitudes there.",
+    )
+    _expect(
+        min(history) < history[0] / 2,
+        "The search has not halved the loss; does it compare with `target`?",
+    )

@@ -584,4 +584,45 @@ QUIZZES: dict[str, tuple[Choice | Number, ...]] = {
             "Weights for the detail",
         ),
     ),
+    "style": (
+        Choice(
+            "Which of these does the Gram matrix of a layer not know?",
+            (
+                ("where a feature is strong", "It sums over all places."),
+                ("which features are strong", "Its diagonal says so."),
+                (
+                    "which features are strong together",
+                    "That is what its entries beside the diagonal say.",
+                ),
+            ),
+            "Texture without places",
+        ),
+        Number(
+            "A map of the content has the mean 2 and the deviation 1, that of the "
+            "style 10 and 4. What does AdaIN make of the feature 3?",
+            14,
+            0.001,
+            "One deviation above the mean, before and after.",
+            "How many deviations above its mean is 3?",
+            "Two numbers for each map",
+        ),
+        Choice(
+            "What does the fusion method do with features of the fused image?",
+            (
+                (
+                    "nothing, it never reads them",
+                    "It reads those of the sources, and compares their activities.",
+                ),
+                (
+                    "it makes them equal to those of the sources",
+                    "That would be a search, as in style transfer.",
+                ),
+                (
+                    "it gives them the moments of the sources",
+                    "That is AdaIN, and changes the image.",
+                ),
+            ),
+            "From target to measure",
+        ),
+    ),
 }

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
+import torch
 
 from fusionbook.exercises import EXERCISES, check
+from fusionbook.style import distance, gram
 from fusionlib.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +87,8 @@ RIGHT = {
     "referee-groups": ((19, 23),),
     "referee-size": (3.01,),
     "referee-right": (55.7, 13.2),
+    "style-count": (131072, 131328, 1024),
+    "style-diagonal": (lambda mean, deviation: mean**2 + deviation**2, "no"),
 }
 WRONG = {
     "decomposition-period": ((13.9,), (100,), (-1,)),
@@ -101,6 +105,11 @@ WRONG = {
     "referee-groups": (((20, 23),), ((19, 20),)),
     "referee-size": ((6.02,), (0,)),
     "referee-right": ((55.7, 58.4), (0.1, 13.2)),
+    "style-count": ((131072, 512**2, 1024), (512, 131328, 1024), (131072, 131328, 512)),
+    "style-diagonal": (
+        (lambda mean, deviation: mean + deviation, "no"),
+        (lambda mean, deviation: mean**2 + deviation**2, "yes"),
+    ),
 }
 
 
@@ -163,3 +172,18 @@ def test_checks_that_compute_compare_with_what_was_computed():
             for a, s, b in ((0, 1, 1), (2, 0.6, 0.9), (4, 0.4, 0.7))]  # fmt: skip
     assert check("tasks-blind", 3, 0.2, rows)
     assert not check("tasks-blind", 4, 0.3, rows)
+
+
+def test_checks_of_features_compute_what_they_compare_with():
+    first, second = np.random.RandomState(2).rand(2, 3, 4, 5)
+    larger = first.sum(axis=0) > second.sum(axis=0)
+    target = np.where(larger, first, second)
+    assert check("style-constraint", target, [0.8, 0.3], first, second)
+    assert not check("style-constraint", target, [0.8, 0.7], first, second)
+    assert not check("style-constraint", first, [0.8, 0.3], first, second)
+    one, other = torch.tensor(first), torch.tensor(second)
+    change = float(distance(gram(other), gram(one)))
+    assert check("style-mirror", "yes", change, other, one)
+    assert not check("style-mirror", "no", change, other, one)
+    assert not check("style-mirror", "yes", 0, other, one)
+    assert not check("style-mirror", "yes", change, one, one)

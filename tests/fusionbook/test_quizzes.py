@@ -8,8 +8,10 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import torch
 
 from fusionbook.quizzes import QUIZZES, Choice, Number, quiz
+from fusionbook.style import adain
 from fusionlib.activity import block_average, l1_norm
 from fusionlib.decomposition import frequency_response
 from fusionlib.errors import InputError
@@ -69,6 +71,8 @@ def computed():
     ]  # fmt: skip
     yield "referee", tiles[1] / tiles[0]
     yield "onestep", 1.3 * 4
+    content, style = (torch.tensor([[x]]) for x in ([1.0, 3], [6.0, 14]))
+    yield "style", adain(content, style)[0, 0, 1]
 
 
 def test_numbers_are_what_the_library_computes():
