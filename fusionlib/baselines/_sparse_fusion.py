@@ -307,8 +307,10 @@ def analysis_operator(signals: Array, lam: float = 0.1, iterations: int = 10) ->
     for _ in range(iterations):
         products = signals @ operator.T
         codes = products - np.clip(products, -lam, lam)
-        # Where there are no signals, the second term keeps the operator as it is.
-        target = codes.T @ signals + 1e-3 * operator
+        target = codes.T @ signals
+        # Where signals are weak, the operator stays nearly as it is: it would depend on
+        # rounding errors.
+        target += 0.01 * max(np.linalg.norm(target, 2), 1e-9) * operator
         left, _, right = np.linalg.svd(target, full_matrices=False)
         operator = left @ right
     return operator
