@@ -169,7 +169,8 @@ def optimise(
     """
     first = np.asarray(start, float)
     rows, columns = (np.arange(n) / n for n in first.shape)
-    reach = 1 / np.hypot(rows[:, None], columns).clip(1 / max(first.shape))
+    # The first step has length 1. Ten times as far, it would leave the range of images.
+    reach = 0.1 / np.hypot(rows[:, None], columns).clip(1 / max(first.shape))
     history: list[float] = []
 
     def image_of(waves: NDArray[np.float64]) -> NDArray[np.float64]:
