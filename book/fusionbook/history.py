@@ -106,8 +106,10 @@ _ELSEWHERE = {
 #: Half the width and height of a box, in columns and rows.
 _HALF = (0.43, 0.36)
 
+Corners = list[tuple[float, float]]
+
 #: Corners of the arrows that go around boxes.
-_AROUND = {
+_AROUND: Mapping[tuple[str, str], Corners] = {
     ("laplacian", "dwt"): [(0, 2), (0, 0), (1, 0)],
     ("laplacian", "cnn"): [(0, 2), (0, 3), (7, 3)],
     ("sr", "nsst_sr"): [(2.9, 9), (2.9, 2.56), (5.8, 2.56), (5.8, 2)],
@@ -192,7 +194,7 @@ def show_lineage() -> BookFigure:
     drawing, axes = figure(size=(7.6, 6.2))
     for name, system in SYSTEMS.items():
         for parent in system.after:
-            ends = [SYSTEMS[parent].place, system.place]
+            ends: Corners = [SYSTEMS[parent].place, system.place]
             _arrow(axes, _AROUND.get((parent, name), ends))
     for name, system in SYSTEMS.items():
         _box(axes, name, system)
@@ -209,28 +211,26 @@ def _box(axes: Axes, name: str, system: System) -> None:
     status = METHODS[name].status if name in METHODS else _ELSEWHERE.get(name, "")
     (x, y), (wide, tall) = system.place, _HALF
     colour = FAMILIES[system.family]
-    for face, alpha, zorder in (("white", 1.0, 2), (colour, 0.16, 3)):
+    edge = {
+        "edgecolor": colour if status else "0.7",
+        "linestyle": _LINES[status],
+        "linewidth": 2 if name == "paper" else 1.2,
+    }
+    tint = {"facecolor": colour, "alpha": 0.16, "edgecolor": "none"}
+    for style in ({"color": "white"}, tint, {"facecolor": "none", **edge}):
         axes.add_patch(
             FancyBboxPatch(
-                (x - wide, y - tall), 2 * wide, 2 * tall, boxstyle="round,pad=0,"
-                "rounding_size=0.1", facecolor=face, edgecolor="none", alpha=alpha,
-                zorder=zorder,
+                (x - wide, y - tall), 2 * wide, 2 * tall, zorder=2,
+                boxstyle="round,pad=0,rounding_size=0.1", **style,
             )
         )  # fmt: skip
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - wide, y - tall), 2 * wide, 2 * tall, boxstyle="round,pad=0,"
-            "rounding_size=0.1", facecolor="none", edgecolor=colour if status else "0.7",
-            linestyle=_LINES[status], linewidth=2 if name == "paper" else 1.2, zorder=4,
-        )
-    )  # fmt: skip
     text = f"{system.title} [{system.number}]" if system.number else system.title
-    axes.text(x, y, text, ha="center", va="center", size=6.5, zorder=5,
+    axes.text(x, y, text, ha="center", va="center", size=6.5, zorder=3,
               color="black" if status else "0.45",
               weight="bold" if name == "paper" else "normal")  # fmt: skip
 
 
-def _arrow(axes: Axes, corners: list[tuple[float, float]]) -> None:
+def _arrow(axes: Axes, corners: Corners) -> None:
     """Draw an arrow along corners; its ends are middles of boxes."""
     points = [np.array(corner) for corner in corners]
     points[0] = _edge(points[0], points[1])
@@ -239,7 +239,7 @@ def _arrow(axes: Axes, corners: list[tuple[float, float]]) -> None:
     axes.plot(xs, ys, color="0.5", lw=0.9, zorder=1, solid_joinstyle="miter")
     axes.add_patch(
         FancyArrowPatch(
-            points[-2], points[-1], arrowstyle="-|>,head_width=0.16,head_length=0.3",
+            tuple(points[-2]), tuple(points[-1]), arrowstyle="-|>,head_width=0.16,head_length=0.3",
             mutation_scale=10, shrinkA=0, shrinkB=0, color="0.5", lw=0.9, zorder=1,
         )
     )  # fmt: skip
