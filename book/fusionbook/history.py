@@ -77,7 +77,7 @@ SYSTEMS: Mapping[str, System] = {
     "jsr": System("JSR", 2013, _S, 10, (4, 7), ("sr",)),
     "sr_pcnn": System("SR, PCNN", 2014, _S, 8, (4, 8), ("sr",)),
     "convsr": System("ConvSR", 2016, _S, 13, (5, 9), ("sr",)),
-    "nsst_sr": System("Shearlets,\nSR", 2017, _S, 9, (6, 2), ("nsst", "sr")),
+    "sr_shearlet": System("Shearlets,\nSR", 2017, _S, 9, (6, 2), ("nsst", "sr")),
     "jsrsd": System("JSRSD", 2017, _S, 22, (6, 7), ("jsr",)),
     "cosparse": System("Cosparse", 2017, _S, 11, (6, 8), ("sr",)),
     "sr_hog": System("SR, HOG", 2017, _S, 7, (6, 10), ("sr",)),
@@ -112,7 +112,7 @@ Corners = list[tuple[float, float]]
 _AROUND: Mapping[tuple[str, str], Corners] = {
     ("laplacian", "dwt"): [(0, 2), (0, 0), (1, 0)],
     ("laplacian", "cnn"): [(0, 2), (0, 3), (7, 3)],
-    ("sr", "nsst_sr"): [(2.9, 9), (2.9, 2.56), (5.8, 2.56), (5.8, 2)],
+    ("sr", "sr_shearlet"): [(2.9, 9), (2.9, 2.56), (5.8, 2.56), (5.8, 2)],
     ("sr", "jsr"): [(3.2, 9), (3.2, 7), (4, 7)],
     ("sr", "sr_pcnn"): [(3.2, 9), (3.2, 8), (4, 8)],
     ("gff", "cnn_focus"): [(4, 5), (4, 4), (6, 4)],
@@ -237,12 +237,18 @@ def _arrow(axes: Axes, corners: Corners) -> None:
     points[-1] = _edge(points[-1], points[-2])
     xs, ys = zip(*points[:-1], strict=True)
     axes.plot(xs, ys, color="0.5", lw=0.9, zorder=1, solid_joinstyle="miter")
-    axes.add_patch(
-        FancyArrowPatch(
-            tuple(points[-2]), tuple(points[-1]), arrowstyle="-|>,head_width=0.16,head_length=0.3",
-            mutation_scale=10, shrinkA=0, shrinkB=0, color="0.5", lw=0.9, zorder=1,
-        )
-    )  # fmt: skip
+    arrow = FancyArrowPatch(
+        tuple(points[-2]),
+        tuple(points[-1]),
+        arrowstyle="-|>,head_width=0.16,head_length=0.3",
+        mutation_scale=10,
+        shrinkA=0,
+        shrinkB=0,
+        color="0.5",
+        lw=0.9,
+        zorder=1,
+    )
+    axes.add_patch(arrow)
 
 
 def _edge(middle: NDArray[Any], towards: NDArray[Any]) -> NDArray[Any]:
