@@ -871,3 +871,53 @@ def _style_constraint(target: Any, history: Any, first: Any, second: Any) -> Non
         min(history) < history[0] / 2,
         "The search has not halved the loss; does it compare with `target`?",
     )
+
+
+# Chapter 13
+
+
+@_exercise("history-rule", read="Transforms, and one rule")
+def _history_rule(largest: Any) -> None:
+    bands = np.random.RandomState(0).standard_normal((3, 4, 5))
+    winner = np.abs(bands).argmax(axis=0)
+    right = np.take_along_axis(bands, winner[None], axis=0)[0]
+    found = _call(largest, bands.copy())
+    unsigned = np.shape(found) == right.shape and any(
+        np.allclose(found, other) for other in (np.abs(right), bands.max(axis=0))
+    )
+    _expect(
+        not unsigned, "Dark details count, too: compare magnitudes, and keep the sign."
+    )
+    _alike(found, right, "At each place, one of the K values must come out.")
+
+
+@_exercise("history-target", read="The places, and what they are worth")
+def _history_target(name: Any, means: Any, columns: Any) -> None:
+    texture, target = (list(columns).index(c) for c in ("texture", "target"))
+    _expect(name in means, f"{name!r} is no method of the table.")
+    _expect(means[name][texture] >= 0.9, f"{name} keeps less than 0.9 of the texture.")
+    better = [
+        other
+        for other, values in means.items()
+        if values[texture] >= 0.9 and values[target] > means[name][target]
+    ]
+    _expect(not better, f"{len(better)} methods with as much texture keep more of it.")
+
+
+@_exercise("history-pool", read="The places, and what they are worth")
+def _history_pool(without: Any, values: Any, metrics: Any) -> None:
+    from .history import mean_ranks
+
+    ranks = mean_ranks(values, metrics)
+    _, second, third = sorted(ranks, key=lambda name: ranks[name])[:3]
+    right = set()
+    for name in values.keys() - {second, third}:
+        fewer = {other: v for other, v in values.items() if other != name}
+        found = mean_ranks(fewer, metrics)
+        if found[third] < found[second] - 1e-9:
+            right.add(name)
+    given = set(without)
+    _expect(given <= values.keys() - {second, third}, "Leave out other methods.")
+    wrong = min(given - right, default="")
+    _expect(not wrong, f"Without {wrong} the two stay in their order.")
+    _expect(given >= right, f"There are {len(right - given)} more such methods.")

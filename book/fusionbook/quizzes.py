@@ -625,4 +625,42 @@ QUIZZES: dict[str, tuple[Choice | Number, ...]] = {
             "From target to measure",
         ),
     ),
+    "history": (
+        Choice(
+            "What do wavelets, contourlets and shearlets share when they fuse?",
+            (
+                ("the rule", "Mean of the low bands, and the largest detail."),
+                ("the number of directions", "Three, eight or sixteen on a level."),
+                ("the number of samples", "Some drop samples, others keep all."),
+            ),
+            "Transforms, and one rule",
+        ),
+        Number(
+            "A stationary wavelet transform has four levels. How many numbers does it "
+            "make for each pixel?",
+            13,
+            0.001,
+            "Three details on each level, and one low band.",
+            "Each band has as many samples as the image. How many bands are there?",
+            "Transforms, and one rule",
+        ),
+        Choice(
+            "Why can guided filtering lose a warm target?",
+            (
+                (
+                    "the target has fewer edges than what is around it",
+                    "Its first masks ask which source has the larger Laplacian.",
+                ),
+                (
+                    "the filter smooths the infrared image",
+                    "It smooths masks; base and detail add up to the source.",
+                ),
+                (
+                    "its weights do not have the sum one",
+                    "They do, at each pixel, for base and for detail.",
+                ),
+            ),
+            "Masks, filters and saliency",
+        ),
+    ),
 }

@@ -74,7 +74,15 @@ def field(layers):
     return size
 
 
+def signed(bands):
+    return np.where(bands.max(axis=0) > -bands.min(axis=0), bands.max(0), bands.min(0))
+
+
 FLAT = np.full((6, 6), 0.5)
+#: Shares of targets and texture.
+MEANS = {"a": (0.9, 0.5), "b": (0.7, 0.95), "c": (0.6, 1.0)}
+#: Four metrics each; without d, c comes before b.
+RANKED = {"a": (1, 3, 4, 4), "b": (3, 2, 3, 3), "c": (4, 4, 1, 1), "d": (2, 1, 2, 2)}
 RIGHT = {
     "decomposition-period": (40.6,),
     "decomposition-twice": ("No", 10),
@@ -89,6 +97,9 @@ RIGHT = {
     "referee-right": (55.7, 13.2),
     "style-count": (131072, 131328, 1024),
     "style-diagonal": (lambda mean, deviation: mean**2 + deviation**2, "no"),
+    "history-rule": (signed,),
+    "history-target": ("b", MEANS, ("target", "texture")),
+    "history-pool": ({"d"}, RANKED, ("EN", "AG", "SD", "SF")),
 }
 WRONG = {
     "decomposition-period": ((13.9,), (100,), (-1,)),
@@ -109,6 +120,15 @@ WRONG = {
     "style-diagonal": (
         (lambda mean, deviation: mean + deviation, "no"),
         (lambda mean, deviation: mean**2 + deviation**2, "yes"),
+    ),
+    "history-rule": (
+        (lambda bands: bands.max(axis=0),),
+        (lambda bands: np.abs(bands).max(axis=0),),
+        (lambda bands: bands,),
+    ),
+    "history-target": tuple((n, MEANS, ("target", "texture")) for n in "acx"),
+    "history-pool": tuple(
+        (w, RANKED, ("EN", "AG", "SD", "SF")) for w in (set(), {"a"}, {"d", "a"}, {"b"})
     ),
 }
 
