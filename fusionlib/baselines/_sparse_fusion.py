@@ -310,7 +310,7 @@ def analysis_operator(signals: Array, lam: float = 0.1, iterations: int = 10) ->
         target = codes.T @ signals
         # Where signals are weak, the operator stays nearly as it is: it would depend on
         # rounding errors.
-        target += 0.01 * max(np.linalg.norm(target, 2), 1e-9) * operator
+        target += 0.01 * max(float(np.linalg.norm(target, 2)), 1e-9) * operator
         left, _, right = np.linalg.svd(target, full_matrices=False)
         operator = left @ right
     return operator
