@@ -18,7 +18,8 @@ PAGE = """<!doctype html><html data-theme="dark"><head><meta charset="utf-8">
 <div class="fl-explorer">live</div><script>broken(</script>
 <div class="admonition solution dropdown"><p>Answer {name}</p></div>
 <details><summary>Hint</summary><p>folded {name}</p></details>
-<details class="admonition hide above-input"><p>drawing code</p></details></article></body></html>
+<details class="admonition hide above-input"><p>drawing code</p></details>
+</article></body></html>
 """
 
 
