@@ -17,7 +17,7 @@ TEST_WEIGHTS ?= vgg16
 use = if [ "$${OFFLINE:-0}" = 0 ]; then if $(BIN)/fusionlib weights fetch $(1) >/dev/null; \
 	then export FUSIONLIB_WEIGHTS=$(1); else echo "going on with the weights that are here"; fi; fi
 
-build_book = $(BIN)/python book/cache_key.py && $(BIN)/python book/execute.py && rm -rf book/_build && $(BIN)/python book/lab/build.py && \
+build_book = $(BIN)/python book/cache_key.py && $(BIN)/python book/execute.py && rm -rf $(foreach part,html jupyter_execute .doctrees,book/_build/$(part)) && $(BIN)/python book/lab/build.py && \
 	FUSIONLIB_BOOK=1 PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . --config book/_config.yml \
 	--toc book/_toc.yml --path-output book -W --keep-going && \
 	$(BIN)/python book/kit/editions.py pages >/dev/null && echo "$(CURDIR)/$(HTML)/index.html"

@@ -20,12 +20,22 @@ BUILD = ROOT / "book" / "_build"
 #: What paper cannot do, by CSS selector.
 LIVE = ".fl-explorer, .fl-lab, script, button, .headerlink, .fl-quiz .read, video"
 
+#: Code that pages fold: it draws figures and checks sentences, and stands in the
+#: notebooks.
+FOLDED = "details.above-input"
+
+#: Pages for the screen alone: the reference of every function.
+SCREEN = "book/api/"
+
 STYLE = """
+html { font-size: 13px; }
 article { break-before: page; max-width: none; }
 article:first-of-type { break-before: auto; }
 pre, figure, img, table, .admonition { break-inside: avoid; max-width: 100%; }
 pre { white-space: pre-wrap; }
-h1, h2, h3 { break-after: avoid; }
+h1, h2, h3 { break-after: avoid; break-inside: avoid; }
+figcaption, figcaption * { color: #333 !important; opacity: 1 !important; }
+p { orphans: 3; widows: 3; }
 details > summary { list-style: none; }
 """
 
@@ -36,9 +46,10 @@ FOOTER = (
 
 
 def pages(toc: Path) -> list[str]:
-    """Return the documents of a table of contents, in order."""
+    """Return the documents of a table of contents that are printed, in order."""
     content = yaml.safe_load(toc.read_text("utf-8"))
-    return [content["root"], *re.findall(r"'file': '([^']+)'", str(content))]
+    found = [content["root"], *re.findall(r"'file': '([^']+)'", str(content))]
+    return [name for name in found if not name.startswith(SCREEN)]
 
 
 def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
@@ -59,13 +70,14 @@ def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
         HTML whose links are absolute, without scripts of single pages.
     """
     whole: Any = None
+    scripts: list[Any] = []
     for name in documents:
         path = html / f"{name}.html"
         soup: Any = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         article = soup.select_one("article.bd-article") or soup.select_one("article")
         if article is None:
             raise RuntimeError(f"{path} has no article")
-        for live in article.select(LIVE):
+        for live in article.select(f"{LIVE}, {FOLDED}"):
             live.decompose()
         if not solutions:
             for solution in article.select("div.solution, .solution"):
@@ -82,9 +94,14 @@ def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
             style.string = STYLE
             soup.head.append(style)
             soup.body.clear()
+        # Only pages with formulas bring what sets them.
+        if formulas := [s for s in soup.head("script") if "mathjax" in str(s).lower()]:
+            scripts = scripts or formulas
         whole.body.append(article)
     if whole is None:
         raise RuntimeError("the book has no page")
+    for script in scripts:
+        whole.head.append(script)
     whole.html["data-theme"] = whole.html["data-mode"] = "light"
     return str(whole)
 

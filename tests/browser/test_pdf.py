@@ -13,11 +13,13 @@ from ..support.files import load_script
 ROOT = Path(__file__).parents[2]
 
 PAGE = """<!doctype html><html data-theme="dark"><head><meta charset="utf-8">
-<title>{name}</title></head><body><nav>menu</nav><article class="bd-article">
+<title>{name}</title>{script}</head><body><nav>menu</nav><article class="bd-article">
 <h1>{name}</h1><p><a href="two.html">next</a></p><img src="_images/a.png" alt="a">
 <div class="fl-explorer">live</div><script>broken(</script>
 <div class="admonition solution dropdown"><p>Answer {name}</p></div>
-<details><summary>Code</summary><p>folded {name}</p></details></article></body></html>
+<details><summary>Hint</summary><p>folded {name}</p></details>
+<details class="admonition hide above-input"><p>drawing code</p></details>
+</article></body></html>
 """
 
 
@@ -29,7 +31,10 @@ def printer():
 @pytest.fixture
 def html(tmp_path):
     for name in ("one", "two"):
-        (tmp_path / f"{name}.html").write_text(PAGE.format(name=name), "utf-8")
+        # As in the book, the first page has no formula.
+        script = "<script>window.MathJax = {}</script>" if name == "two" else ""
+        text = PAGE.format(name=name, script=script)
+        (tmp_path / f"{name}.html").write_text(text, "utf-8")
     return tmp_path
 
 
@@ -38,6 +43,7 @@ def test_pages_are_those_of_the_table_of_contents(printer):
     assert found[0] == "book/home"
     assert "notebooks/01_decomposition" in found
     assert len(set(found)) == len(found)
+    assert not [name for name in found if name.startswith("book/api/")]
 
 
 def test_one_page_holds_all_and_solutions_only_if_asked(printer, html):
@@ -48,6 +54,8 @@ def test_one_page_holds_all_and_solutions_only_if_asked(printer, html):
         assert "live" not in text
         assert "broken(" not in text
         assert "menu" not in text
+        assert "drawing code" not in text
+        assert text.count("window.MathJax = {}") == 1
         assert text.count('<details open="">') == 2
         assert (html / "_images" / "a.png").as_uri() in text
         assert 'data-theme="light"' in text

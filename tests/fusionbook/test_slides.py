@@ -105,7 +105,7 @@ def test_text_is_short_and_notes_ask_something(plan):
 
 
 def test_equations_are_those_of_the_chapters(chapters):
-    assert sorted(chapters.equations) == list(range(1, 13))
+    assert set(range(1, 13)) <= set(chapters.equations)
     stem, formula = chapters.equations[7]
     assert stem == "04_weight_maps"
     assert formula.startswith("W_k^i(x, y) = ")
