@@ -21,8 +21,18 @@ WORKERS = min(4, os.cpu_count() or 1)
 TIMEOUT = 300
 
 
-#: How the cache reads a page in Markdown.
-PAGE = {"name": "myst_nb_md", "type": "plugin"}
+def read(path: Path) -> Any:
+    """Return a notebook, or a page as a notebook, as the build reads it."""
+    import nbformat
+    from myst_nb.core.read import read_myst_markdown_notebook
+
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    from book_build import named_weights
+
+    text = named_weights(path.read_text("utf-8"))
+    if path.suffix == ".md":
+        return read_myst_markdown_notebook(text, add_source_map=True, path=path)
+    return nbformat.reads(text, as_version=4)
 
 
 def run(path: Path, notebook: Any) -> float | None:
@@ -62,21 +72,19 @@ def execute(paths: list[Path], folder: Path) -> dict[str, float | None]:
     cache = get_cache(folder)
     missing = {}
     for path in paths:
-        how = {"read_data": PAGE} if path.suffix == ".md" else {}
-        record = cache.add_nb_to_project(str(path), **how)
-        if cache.get_cached_project_nb(record.uri) is None:
-            missing[path] = cache.get_project_notebook(record.pk)
+        notebook = read(path)
+        try:
+            cache.match_cache_notebook(notebook)
+        except KeyError:
+            missing[path] = notebook
     seconds: dict[str, float | None] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        tasks = missing.keys(), [entry.nb for entry in missing.values()]
-        for (path, entry), time in zip(
-            missing.items(), pool.map(run, *tasks), strict=True
-        ):
+        times = pool.map(run, missing.keys(), missing.values())
+        for (path, notebook), time in zip(missing.items(), times, strict=True):
             seconds[path.stem] = time
             if time is not None:
-                bundle = CacheBundleIn(
-                    entry.nb, entry.uri, data={"execution_seconds": time}
-                )
+                about = {"execution_seconds": time}
+                bundle = CacheBundleIn(notebook, str(path), data=about)
                 cache.cache_notebook_bundle(
                     bundle, check_validity=False, overwrite=True
                 )

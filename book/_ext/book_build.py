@@ -70,21 +70,24 @@ def _lab(name: str) -> Any:
     return module
 
 
-def name_weights(app: Any, docname: str, source: list[str]) -> None:
+def named_weights(text: str) -> str:
     """Put the name and kind of the weights where a caption says ``{weights}``.
 
     Captions stand on one line, in the metadata of a notebook's cells or in front of
     a code cell of a text file; both quote them as JSON does.
     """
     captions = re.compile(r'^.*\bcaption"?: ".*\{weights\}.*$', re.MULTILINE)
-    if not captions.search(source[0]):
-        return
+    if not captions.search(text):
+        return text
     from fusionlib.vgg.weights import quiet_weights
 
     phrase = json.dumps(quiet_weights().short_label, ensure_ascii=False)[1:-1]
-    source[0] = captions.sub(
-        lambda line: line[0].replace("{weights}", phrase), source[0]
-    )
+    return captions.sub(lambda line: line[0].replace("{weights}", phrase), text)
+
+
+def name_weights(app: Any, docname: str, source: list[str]) -> None:
+    """Name the weights in the captions of a document that has been read."""
+    source[0] = named_weights(source[0])
 
 
 def add_pages(app: Any) -> list[tuple[str, dict[str, Any], str]]:

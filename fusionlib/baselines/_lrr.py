@@ -143,7 +143,7 @@ def low_rank_codes(
     "LRR",
     "Li, Wu",
     2017,
-    seconds=30.0,
+    seconds=18.0,
     status="exact",
     smallest=SIDE,
     tolerance=0.05,
