@@ -99,7 +99,7 @@ RIGHT = {
     "style-diagonal": (lambda mean, deviation: mean**2 + deviation**2, "no"),
     "history-rule": (signed,),
     "history-target": ("b", MEANS, ("target", "texture")),
-    "history-pool": ({"d"}, RANKED, ("EN", "AG", "SD", "SF")),
+    "history-pool": ({"d"}, "bc", RANKED, ("EN", "AG", "SD", "SF")),
 }
 WRONG = {
     "decomposition-period": ((13.9,), (100,), (-1,)),
@@ -128,7 +128,8 @@ WRONG = {
     ),
     "history-target": tuple((n, MEANS, ("target", "texture")) for n in "acx"),
     "history-pool": tuple(
-        (w, RANKED, ("EN", "AG", "SD", "SF")) for w in (set(), {"a"}, {"d", "a"}, {"b"})
+        (w, "bc", RANKED, ("EN", "AG", "SD", "SF"))
+        for w in (set(), {"a"}, {"d", "a"}, {"b"})
     ),
 }
 
