@@ -182,12 +182,17 @@ def show_rooms() -> BookFigure:
     for name, (x, y) in ROOMS.items():
         colour = "#F2F2F2" if y < 2 else "white"
         corner = x - wide / 2, -y - high / 2
-        axes.add_patch(Rectangle(corner, wide, high, facecolor=colour, edgecolor=_EDGE))
-        axes.text(x, -y, name, ha="center", va="center", size=8, family="monospace")
+        # Boxes lie on the arrows that pass behind them.
+        axes.add_patch(Rectangle(corner, wide, high, facecolor=colour, edgecolor=_EDGE,
+                                 zorder=3))  # fmt: skip
+        axes.text(
+            x, -y, name, zorder=4, ha="center", va="center", size=8, family="monospace"
+        )
     for name, other in _arrows():
         (x, y), (to_x, to_y) = ROOMS[name], ROOMS[other]
+        # Below the boxes, behind which some of them pass.
         axes.annotate("", (to_x + 0.12 * (x - to_x), high / 2 - to_y),
-                      (x + 0.12 * (to_x - x), -y - high / 2),
+                      (x + 0.12 * (to_x - x), -y - high / 2), zorder=0.5,
                       arrowprops={"arrowstyle": "-|>", "color": "0.45", "lw": 0.9,
                                   "shrinkA": 0, "shrinkB": 0})  # fmt: skip
     axes.set(xlim=(-0.4, 3.4), ylim=(-6.3, 0.3))
