@@ -83,7 +83,7 @@ def test_activities(scene, preset, results, record_property):
         found = np.append(samples(activity), activity.max())
         golden = np.append(np.array(stored["samples"].split(), float), largest)
         difference = np.abs(found - golden).max() / largest
-        record_property("activity", difference)
+        record_property("activity", float(difference))
         assert difference <= ACTIVITY, name
 
 
@@ -96,7 +96,7 @@ def test_metrics_of_identical_images(scene, preset, convention, record_property)
     for name, value in found.items():
         difference = abs(value - golden[name])
         if difference:
-            record_property("metric", difference / abs(golden[name]))
+            record_property("metric", float(difference / abs(golden[name])))
         allowed = FMI if name.startswith("FMI") else METRIC
         assert difference <= allowed * max(1, abs(golden[name])), name
     if "N_abf" not in found:
