@@ -260,14 +260,17 @@ def test_the_dividing_line_follows_keys_and_pointer(explored):
 def test_a_pixel_is_picked_by_a_click_and_by_keys(explored):
     page, output = explored("selection")
     canvas = output.locator(".fl-frame > canvas").first
-    canvas.click(position={"x": 40, "y": 30})
+    column, row = (readout(output, f"Pixel {name}") for name in ("column", "row"))
+    before = [(one, one.inner_text()) for one in (column, row)]
     box = canvas.bounding_box()
-    column, row = (int(40 * 320 / box["width"]), int(30 * 256 / box["height"]))
-    readout(output, "Pixel column").get_by_text(str(column), exact=True).wait_for()
-    readout(output, "Pixel row").get_by_text(str(row), exact=True).wait_for()
+    canvas.click(position={"x": 0.125 * box["width"], "y": 0.25 * box["height"]})
+    for one, text in before:
+        one.filter(has_not_text=re.compile(f"^{text}$")).wait_for()
+    picked = [int(one.inner_text()) for one in (column, row)]
+    assert picked == pytest.approx([0.125 * 320, 0.25 * 256], abs=1.5)
     ring = output.locator(".fl-cursor").first
     left = float(ring.evaluate("(e) => e.style.left").rstrip("%"))
-    assert left == pytest.approx(100 * (column + 0.5) / 320, abs=0.01)
+    assert left == pytest.approx(100 * (picked[0] + 0.5) / 320, abs=0.01)
     with page.expect_download() as waiting:
         output.get_by_text("Download").click()
     assert waiting.value.suggested_filename == "selection-picture.png"
@@ -296,11 +299,8 @@ def test_pictures_share_a_cursor_and_sliders_play(explored):
     )
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=() if kind == "decomposition" else pytest.mark.more)
-     for kind in LIVE],
-)  # fmt: skip
+@pytest.mark.more
+@pytest.mark.parametrize("kind", LIVE)
 def test_controls_pictures_and_numbers_are_in_sight_together(explored, kind):
     page, output = explored(kind)
     names = (
