@@ -31,7 +31,7 @@ def read_layers(
     Parameters
     ----------
     network : torch.nn.Sequential
-        See :func:`fusionlib.vgg.module.build_network`.
+        From ``fusionlib.vgg.module.build_network``.
     plane : torch.Tensor, shape (H, W)
         What the network gets, three times; it is not scaled here.
     layers : sequence of str, optional
@@ -65,7 +65,7 @@ def gram(phi: Tensor) -> Tensor:
     """Return how often two maps of a layer are strong at the same place.
 
     ``G[m, n]`` is the mean, over all places, of map m times map n: the Gram matrix of
-    Gatys et al. [1]_ over the number of places.
+    Gatys et al. over the number of places.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def gram(phi: Tensor) -> Tensor:
 
     References
     ----------
-    .. [1] L. A. Gatys, A. S. Ecker, M. Bethge, "Image Style Transfer Using
-       Convolutional Neural Networks", CVPR 2016, doi:10.1109/CVPR.2016.265.
+    * L. A. Gatys, A. S. Ecker, M. Bethge, "Image Style Transfer Using
+      Convolutional Neural Networks", CVPR 2016, doi:10.1109/CVPR.2016.265.
     """
     rows = phi.flatten(1)
     return rows @ rows.T / rows.shape[1]
@@ -107,7 +107,7 @@ def moments(phi: Tensor) -> tuple[Tensor, Tensor]:
 def adain(phi: Tensor, style: Tensor) -> Tensor:
     """Return maps shifted and stretched to the moments of other maps.
 
-    Adaptive instance normalisation [1]_: each map of ``phi`` gets mean and deviation of
+    Adaptive instance normalisation: each map of ``phi`` gets mean and deviation of
     the same map of ``style``. A constant map stays constant, and gets the mean only.
 
     Parameters
@@ -123,8 +123,8 @@ def adain(phi: Tensor, style: Tensor) -> Tensor:
 
     References
     ----------
-    .. [1] X. Huang, S. Belongie, "Arbitrary Style Transfer in Real-Time with Adaptive
-       Instance Normalization", ICCV 2017, doi:10.1109/ICCV.2017.167.
+    * X. Huang, S. Belongie, "Arbitrary Style Transfer in Real-Time with Adaptive
+      Instance Normalization", ICCV 2017, doi:10.1109/ICCV.2017.167.
     """
     (mean, deviation), (wanted_mean, wanted) = (
         [one[:, None, None] for one in moments(maps)] for maps in (phi, style)
@@ -143,7 +143,7 @@ def optimise(
     """Change an image so that a loss becomes small.
 
     Uses L-BFGS, as Gatys et al. do, but not on pixels: an image is a sum of waves (a
-    cosine transform), and long waves may change more than short ones [1]_. Few steps
+    cosine transform), and long waves may change more than short ones. Few steps
     on pixels would leave grey levels nearly as they were, below a fine noise.
 
     Parameters
@@ -164,8 +164,8 @@ def optimise(
 
     References
     ----------
-    .. [1] C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017,
-       doi:10.23915/distill.00007.
+    * C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017,
+      doi:10.23915/distill.00007.
     """
     first = np.asarray(start, float)
     rows, columns = (np.arange(n) / n for n in first.shape)
