@@ -54,7 +54,8 @@ class Method:
     seconds : float
         Typical seconds for a pair of 270x360 pixels on two cores, measured.
     status : {"exact", "after the paper", "transform only"}
-        How close it is to what was published, see :data:`~fusionlib.baselines.registry.STATUS`.
+        How close it is to what was published, see
+        :data:`~fusionlib.baselines.registry.STATUS`.
     function : callable
         ``function(sources, **parameters)`` returns the fused image.
     conventions : mapping of str to str
