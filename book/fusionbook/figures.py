@@ -63,6 +63,9 @@ LARGEST_SVG = 400_000
 #: Largest change of a colour channel, of 255, that a palette may cause.
 _INVISIBLE = 12
 
+#: Colours above which no palette of 256 comes close.
+_MANY_COLOURS = 20_000
+
 _STYLE: dict[Any, Any] = {
     "image.cmap": "gray",
     "figure.dpi": 110,
@@ -169,16 +172,17 @@ class BookFigure(Figure):
         """
         from PIL import Image
 
-        exact = self._drawn()
-        palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
-        change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
+        exact, dpi = self._drawn(), (SHARP_DPI, SHARP_DPI)
         small = io.BytesIO()
-        if np.abs(change).max() <= _INVISIBLE:
-            palette.save(small, "png", optimize=True, dpi=(SHARP_DPI, SHARP_DPI))
-        else:
-            levels = [round(round(v * 63 / 255) * 255 / 63) for v in range(256)]
-            rounded = exact.point(levels * 3)
-            rounded.save(small, "png", optimize=True, dpi=(SHARP_DPI, SHARP_DPI))
+        # Looking for a palette takes seconds where there are very many colours.
+        if exact.getcolors(_MANY_COLOURS):
+            palette = exact.quantize(256, kmeans=1, dither=Image.Dither.NONE)
+            change = np.asarray(palette.convert("RGB"), int) - np.asarray(exact, int)
+            if np.abs(change).max() <= _INVISIBLE:
+                palette.save(small, "png", optimize=True, dpi=dpi)
+                return small.getvalue()
+        levels = [round(round(v * 63 / 255) * 255 / 63) for v in range(256)]
+        exact.point(levels * 3).save(small, "png", compress_level=7, dpi=dpi)
         return small.getvalue()
 
     def _drawn(self) -> Any:
