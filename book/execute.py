@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 #: Notebooks at once; a kernel takes up to 1.5 GB.
 WORKERS = min(4, os.cpu_count() or 1)
@@ -24,10 +25,8 @@ TIMEOUT = 300
 def read(path: Path) -> Any:
     """Return a notebook, or a page as a notebook, as the build reads it."""
     import nbformat
+    from book_build import named_weights  # as Sphinx finds it, see _config.yml
     from myst_nb.core.read import read_myst_markdown_notebook
-
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    from book_build import named_weights
 
     text = named_weights(path.read_text("utf-8"))
     if path.suffix == ".md":

@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from fusionlib.baselines import METHODS
-from fusionlib.metrics import METRICS
+from fusionlib.evaluation.comparison import rank
 
 from .colours import BLUE, GREEN, ORANGE, PURPLE
 from .figures import BookFigure, figure
@@ -143,9 +142,8 @@ def mean_ranks(values: Mapping[str, NDArray[Any]], metrics: Iterable[str]) -> An
     dict of str to float
         1 would be the best in every metric; equal values share a rank.
     """
-    lower = np.array([METRICS[name].direction == "lower" for name in metrics])
-    scores = np.where(lower, 1, -1) * np.array(list(values.values()))
-    return dict(zip(values, rankdata(scores, axis=0).mean(axis=1), strict=True))
+    ranks = rank(np.array(list(values.values())), metrics)
+    return dict(zip(values, ranks.mean(axis=1), strict=True))
 
 
 def table_of(names: Iterable[str], ranks: Mapping[str, float]) -> Any:
@@ -179,7 +177,7 @@ def table_of(names: Iterable[str], ranks: Mapping[str, float]) -> Any:
 
 def place_of(name: str, ranks: Mapping[str, float]) -> int:
     """Return the place of a method by its mean rank; equals share the better one."""
-    return 1 + sum(rank < ranks[name] - 1e-9 for rank in ranks.values())
+    return 1 + sum(other < ranks[name] - 1e-9 for other in ranks.values())
 
 
 def show_lineage() -> BookFigure:

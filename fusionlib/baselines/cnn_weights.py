@@ -15,7 +15,6 @@ References
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..images.io import is_file, look_at
-from ..vgg.files import write_arrays
+from ..vgg.files import digest, write_arrays
 from ..vgg.sources import cached_path
 from .dictionaries import read_arrays
 
@@ -100,7 +99,7 @@ def load_network(weights: str | os.PathLike[str]) -> Network:
                 "its authors and give it to 'fusionlib weights import cnn FILE'"
             )
         network = read_network(path)
-        if _digest(network) != AUTHORS_SHA256:
+        if digest(network, _KEYS) != AUTHORS_SHA256:
             raise InputError(
                 f"weights: {path} is damaged; import the authors' file again with "
                 "'fusionlib weights import cnn FILE'"
@@ -134,7 +133,7 @@ def import_network(path: str | os.PathLike[str]) -> Path:
         cannot be written.
     """
     network = read_network(path)
-    if _digest(network) != AUTHORS_SHA256:
+    if digest(network, _KEYS) != AUTHORS_SHA256:
         raise InputError(
             f"weights: {os.fspath(path)} does not hold the authors' network; methods "
             "take any other file by its path, as the parameter weights"
@@ -209,11 +208,3 @@ def _from_matlab(content: Mapping[str, Any]) -> dict[str, Any]:
             array = array.reshape(len(array), side, side, -1).transpose(3, 0, 2, 1)
         arrays[key] = array
     return arrays
-
-
-def _digest(network: Network) -> str:
-    """Return the SHA-256 of the values."""
-    found = hashlib.sha256()
-    for key in _KEYS:
-        found.update(network[key].astype("<f4").tobytes())
-    return found.hexdigest()

@@ -96,12 +96,13 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Convert a file."""
-    from ..baselines.cnn_weights import TERMS, import_network
-    from ..vgg.weights import import_weights
-
     if arguments.network == "vgg":
+        from ..vgg.weights import import_weights
+
         print_text(one_line(str(import_weights(arguments.file, arguments.name))))
         return 0
+    from ..baselines.cnn_weights import TERMS, import_network
+
     if arguments.name is not None:
         raise InputError("--as is for weights of vgg; those of cnn have one name")
     print_text(one_line(str(import_network(arguments.file))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,28 @@ from ..images.io import atomic_path
 from ..metrics import METRICS
 from .runner import write_csv
 
-__all__ = ["FORMATS", "Comparison"]
+__all__ = ["FORMATS", "Comparison", "rank"]
 
 #: Share of such intervals that hold the mean of all pairs there could be.
 LEVEL = 0.95
 
 #: Names of the files that :meth:`Comparison.write` writes.
 FORMATS = ("values.csv", "table.csv", "table.md", "table.tex", "table.html")
+
+
+def rank(values: NDArray[Any], metrics: Iterable[str]) -> NDArray[np.float64]:
+    """Rank methods in each metric, shape (methods, metrics).
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (methods, metrics)
+        The values.
+    metrics : iterable of str
+        Names of the metrics. 1 is the best in the direction of the metric; equals
+        share their mean rank.
+    """
+    lower = np.array([METRICS[name].direction == "lower" for name in metrics])
+    return scipy.stats.rankdata(np.where(lower, 1, -1) * values, axis=0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,12 +93,8 @@ class Comparison:
 
     @property
     def ranks(self) -> NDArray[np.float64]:
-        """Rank of each mean in its metric, shape (methods, metrics).
-
-        1 is the best in the direction of the metric; equals share their mean rank.
-        """
-        lower = np.array([METRICS[name].direction == "lower" for name in self.metrics])
-        return scipy.stats.rankdata(np.where(lower, 1, -1) * self.means, axis=0)
+        """Rank of each mean in its metric, see :func:`rank`."""
+        return rank(self.means, self.metrics)
 
     @property
     def mean_ranks(self) -> NDArray[np.float64]:

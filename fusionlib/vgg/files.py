@@ -12,7 +12,7 @@ import hashlib
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +135,18 @@ def write_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> Non
         ) from None
 
 
-def digest(arrays: Arrays) -> str:
-    """Return the SHA-256 of the values, whatever file they were in."""
+def digest(arrays: Arrays, keys: Iterable[str] | None = None) -> str:
+    """Return the SHA-256 of the values, whatever file they were in.
+
+    Parameters
+    ----------
+    arrays : mapping of str to numpy.ndarray
+        Arrays of single precision.
+    keys : iterable of str, optional
+        Their names in the order that counts; by default those of VGG-19.
+    """
     found = hashlib.sha256()
-    for _, key, _ in _parts():
+    for key in keys or [key for _, key, _ in _parts()]:
         found.update(np.ascontiguousarray(arrays[key], dtype="<f4").tobytes())
     return found.hexdigest()
 

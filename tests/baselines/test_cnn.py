@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import scipy.io
@@ -30,17 +28,16 @@ from fusionlib.baselines.cnn_weights import (
 from fusionlib.cli import main
 from fusionlib.errors import InputError
 from fusionlib.images.io import to_uint8
+from fusionlib.vgg.files import digest
 from fusionlib.vgg.sources import cached_path
 
 from ..conftest import psnr
+from ..support.vifb import GREY, through_jpeg
 
 RNG = np.random.default_rng(0)
 
 #: Outputs of the three convolutions of the small networks here.
 CHANNELS = (3, 4, 5)
-
-#: Shares of red, green and blue in MATLAB's ``rgb2gray``.
-GREY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
 @pytest.fixture(scope="module")
@@ -214,8 +211,8 @@ def test_the_stand_in_fuses_photographs_that_it_never_saw():
 def test_the_default_does_not_depend_on_the_cache(clean_home, mat, monkeypatch):
     pair = RNG.uniform(size=(2, 20, 24))
     before = cnn(pair)
-    own = cnn_weights._digest(read_network(mat))
-    monkeypatch.setattr(cnn_weights, "AUTHORS_SHA256", own)
+    network = read_network(mat)
+    monkeypatch.setattr(cnn_weights, "AUTHORS_SHA256", digest(network, network))
     import_network(mat)
     np.testing.assert_allclose(cnn(pair), before, atol=1e-6)
     np.testing.assert_allclose(cnn(pair, weights="standin"), before, atol=1e-6)
@@ -232,8 +229,8 @@ def test_import_says_the_terms_and_verify_finds_damage(
         load_network("authors")
     assert main(["weights", "import", "cnn", str(mat)]) == 2
     assert "does not hold the authors' network" in capsys.readouterr().err
-    own = cnn_weights._digest(read_network(mat))
-    monkeypatch.setattr(cnn_weights, "AUTHORS_SHA256", own)
+    network = read_network(mat)
+    monkeypatch.setattr(cnn_weights, "AUTHORS_SHA256", digest(network, network))
     assert main(["weights", "import", "cnn", str(mat)]) == 0
     captured = capsys.readouterr()
     assert captured.out.strip() == str(cached_path("cnn"))
@@ -337,9 +334,7 @@ def test_the_stored_images_of_vifb(reference_folder, authors, pair):
     fused = [
         fuse_pyramids(infrared[..., k], visible[..., k], weight, 0.6) for k in range(3)
     ]
-    file = io.BytesIO()
-    image = Image.fromarray(to_uint8(np.clip(np.dstack(fused), 0, 1)))
-    image.save(file, "JPEG", quality=75, subsampling="4:2:0")
+    saved = through_jpeg(to_uint8(np.clip(np.dstack(fused), 0, 1)))
     expected = read(folder / "fused" / f"{pair}_CNN.jpg")
     # Measured: equal in every pixel, for all eleven pairs; 1e-6 are 60 dB.
-    assert np.mean((read(file) - expected) ** 2) <= 1e-6
+    assert np.mean((saved / 255 - expected) ** 2) <= 1e-6

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +10,8 @@ from fusionlib.baselines import two_scale
 from fusionlib.baselines._gff import blend, guided_weights, initial_masks
 from fusionlib.images.io import to_uint8
 
+from ..support.vifb import GREY, through_jpeg
+
 #: The pairs whose fused images are given, but one.
 PAIRS = (
     "carLight", "carWhite", "fight", "labMan", "manCall", "manlight", "manwithbag",
@@ -19,14 +19,7 @@ PAIRS = (
 )  # fmt: skip
 
 #: The pair whose infrared file is grey; the benchmark repeats it, or fails to.
-GREY = "walkingnight"
-
-
-def through_jpeg(image):
-    """Return an image as VIFB saves it."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=75, subsampling="4:2:0")
-    return np.asarray(Image.open(file))
+GREY_FILE = "walkingnight"
 
 
 def psnr(image, other):
@@ -46,7 +39,7 @@ def read(reference_folder):
     return read
 
 
-@pytest.mark.parametrize("pair", [*PAIRS, GREY])
+@pytest.mark.parametrize("pair", [*PAIRS, GREY_FILE])
 def test_two_scale_saliency(read, pair):
     """Each channel on its own: measured 78 dB or more, seven of eleven are equal."""
     sources = [rgb(read("input", band, f"{pair}.jpg")) / 255 for band in ("IR", "VI")]
@@ -57,8 +50,7 @@ def test_two_scale_saliency(read, pair):
 
 def by_guided_filter(infrared, visible):
     """Weights of the grey images serve all channels, as in the authors' program."""
-    weigh = np.array([0.298936, 0.587043, 0.114021])
-    grey = [np.floor(image @ weigh + 0.5) / 255 for image in (infrared, visible)]
+    grey = [np.floor(image @ GREY + 0.5) / 255 for image in (infrared, visible)]
     masks = initial_masks(grey)
     base = guided_weights(grey, masks, 45, 0.3)
     detail = guided_weights(grey, masks, 7, 1e-6)
@@ -89,9 +81,9 @@ def test_guided_filtering_of_a_grey_file(read):
     is at 13 dB from what the method gives.
     """
     infrared, visible = (
-        through_jpeg(read("input", band, f"{GREY}.jpg")) for band in ("IR", "VI")
+        through_jpeg(read("input", band, f"{GREY_FILE}.jpg")) for band in ("IR", "VI")
     )
-    stored = read("fused", f"{GREY}_GFF.jpg")
+    stored = read("fused", f"{GREY_FILE}_GFF.jpg")
     assert psnr(by_guided_filter(rgb(infrared), visible), stored) < 14
     mixed = visible.copy()
     mixed[..., 1] = infrared

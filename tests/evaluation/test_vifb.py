@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from fusionlib.images.io import to_uint8
 from fusionlib.metrics import METRICS, evaluate
 
 from ..conftest import psnr
+from ..support.vifb import through_jpeg
 
 #: The smallest of the eleven pairs whose fused images we have, and the others.
 SMALL = ("peopleshadow", "snow", "walking", "walkingnight")
@@ -37,9 +37,7 @@ RESULTS = Path(__file__).parents[2] / "book" / "results" / "vifb.csv"
 
 def as_vifb_saves(image):
     """Return an image as it comes back from a JPEG file."""
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(image)).save(file, "JPEG", quality=75, subsampling=2)
-    return np.asarray(Image.open(file)) / 255
+    return through_jpeg(to_uint8(image)) / 255
 
 
 def mean_of(sources):
