@@ -21,6 +21,18 @@ settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
 
+@pytest.fixture(autouse=True)
+def the_same_settings_afterwards():
+    """No test changes what later ones of the same process see."""
+
+    def ours() -> dict[str, str]:
+        return {k: v for k, v in os.environ.items() if k.startswith("FUSIONLIB_")}
+
+    before = ours()
+    yield
+    assert ours() == before
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with IR1.png .. VIS21.png: FUSIONLIB_DATA, or what was fetched."""

@@ -6,7 +6,6 @@ the library; names, ranges and directions come from its register.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,8 @@ from fusionlib.baselines import laplacian
 from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import Image
 from fusionlib.metrics import METRICS, Metric
+
+from .explorers._core import book_build
 
 __all__ = ["FACTS", "Fact", "fooled", "fooling_images", "metric_table", "term"]
 
@@ -292,7 +293,7 @@ def fooling_images(infrared: Image, visible: Image) -> dict[str, Image]:
 
 def term(name: str) -> str:
     """Return the name of a metric, in the book as a link to the glossary."""
-    return f"{{term}}`{name}`" if os.environ.get("FUSIONLIB_BOOK") else f"`{name}`"
+    return f"{{term}}`{name}`" if book_build() else f"`{name}`"
 
 
 def _range(metric: Metric) -> str:

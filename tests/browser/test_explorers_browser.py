@@ -14,10 +14,10 @@ from fusionlib.vgg.layers import layer
 
 from ..support.explorers_small import (
     ARITHMETIC,
-    BOOK,
     MAKERS,
     explorer,
     html,
+    in_book,
 )
 from ..support.pages import contrast, move, wait_drawn
 
@@ -245,7 +245,7 @@ def test_frames_are_those_of_the_library(kind, visit, addresses):
     seen = visit(f"{addresses['file']}/{kind}.html")
     for state in some_states(kind):
         put(seen.page, kind, state)
-        with BOOK:
+        with in_book():
             view = explorer(kind).view(state)
         for name, expected in view.pictures.items():
             if expected.ndim == 2:

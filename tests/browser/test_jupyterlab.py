@@ -98,7 +98,8 @@ def lab(tmp_path_factory):
          f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}",
          "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True",
          f"--LabApp.app_settings_dir={kit / 'lab'}"],
-        env={"FUSIONLIB_WEIGHTS": "seeded", **os.environ, **own, "PYTHONPATH": path},
+        env={"FUSIONLIB_WEIGHTS": "seeded", **os.environ, **own, "PYTHONPATH": path,
+             "FUSIONLIB_BOOK": "0"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"

@@ -40,10 +40,10 @@ from fusionlib.vgg.weights import VGGWeights, seeded_weights
 
 from ..conftest import PIXELS_OF_AN_IMAGE, assert_same_image
 from ..support.explorers_small import (
-    BOOK,
     MAKERS,
     explorer,
     html,
+    in_book,
     small_pair,
 )
 
@@ -100,7 +100,7 @@ def test_html_needs_nothing_from_outside(kind):
 
 
 def test_html_is_the_same_every_time(kind):
-    with BOOK:
+    with in_book():
         assert MAKERS[kind](small_pair()).html == html(kind)
 
 
@@ -126,7 +126,7 @@ def test_ids_tell_explorers_apart():
 
 def test_names_of_pairs_are_escaped():
     pair = dataclasses.replace(small_pair(), name='a "b" <c>', title="<b>&</b>")
-    with BOOK:
+    with in_book():
         text = explorers.decomposition_explorer(pair).html
     assert Page(text).ids == ['fl-decomposition-a-"b"-<c>']
     assert "<b>" not in text
@@ -153,7 +153,7 @@ def test_captions_say_which_pair_and_weights(kind):
 def test_only_a_trained_network_is_said_to_find_patterns(seeded):
     trained = VGGWeights("mine", seeded.arrays)
     for weights, pattern in ((seeded, False), (trained, True)):
-        with BOOK:
+        with in_book():
             page = explorers.feature_browser(small_pair(), weights).html
         assert ("its pattern is found" in page) == pattern
         assert ("random numbers: no pattern was learned" in page) != pattern
@@ -168,7 +168,7 @@ def test_explorers_name_untrained_weights_instead_of_warning(clean_home):
 
 
 def test_book_build_shows_html_and_lab_shows_widgets(kind, monkeypatch):
-    with BOOK:
+    with in_book():
         bundle = explorer(kind)._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain"}
     monkeypatch.delenv("FUSIONLIB_BOOK", raising=False)
@@ -183,7 +183,7 @@ def test_a_full_scene_fits_the_budget(kind, seeded):
         "selection": lambda: explorers.selection_explorer("street", seeded),
         "decomposition": lambda: explorers.decomposition_explorer("street"),
     }
-    with BOOK:
+    with in_book():
         assert len(make[kind]().html.encode()) < BUDGET
 
 
@@ -442,7 +442,7 @@ def test_other_methods_show_how_far_they_are_from_the_mean(ground):
 
 
 def test_a_page_compares_the_fused_images_under_a_line():
-    with BOOK:
+    with in_book():
         made = explorers.playground(small_pair(), seeded_weights())
         text = made._repr_mimebundle_()["text/html"]
     options = re.findall(r"<option[^>]*>([^<]+)</option>", text)

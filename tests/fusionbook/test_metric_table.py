@@ -37,7 +37,7 @@ def test_each_blind_spot_fools_its_metric():
 
 
 def test_the_table_has_a_row_for_each_metric(monkeypatch):
-    monkeypatch.delenv("FUSIONLIB_BOOK", raising=False)  # fixtures of others set it
+    monkeypatch.delenv("FUSIONLIB_BOOK", raising=False)
     lines = metric_table().data.splitlines()
     assert len(lines) == len(METRICS) + 2
     assert all(line.count(" | ") == 2 for line in lines[2:])

@@ -23,8 +23,13 @@ MAKERS = {
 #: Kinds whose pixels come from arithmetic in the page.
 ARITHMETIC = ("weights", "selection", "metrics")
 
-#: What the book build sets.
-BOOK = mock.patch.dict(os.environ, {"FUSIONLIB_BOOK": "1"})
+
+def in_book():
+    """Return a context in which explorers are built as by the book.
+
+    A new one each time: one patch entered twice would not restore what was there.
+    """
+    return mock.patch.dict(os.environ, {"FUSIONLIB_BOOK": "1"})
 
 
 @functools.cache
@@ -37,12 +42,12 @@ def small_pair() -> Pair:
 @functools.cache
 def explorer(kind: str):
     """The explorer as the book builds it."""
-    with BOOK:
+    with in_book():
         return MAKERS[kind](small_pair())
 
 
 @functools.cache
 def html(kind: str) -> str:
     """Its HTML."""
-    with BOOK:
+    with in_book():
         return explorer(kind).html
