@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "activities", "build_network", "feature_maps"]
 
-
 #: Side of the empty image whose response is the floor of activities: the middle of it
 #: sees none of the network's zeros beside the image.
 EMPTY = 128
@@ -239,7 +238,7 @@ def _read(
         network.put(padded[None, None], config.input_scale),
         network.convolvers,
         config.layers,
-        lambda x: l1_norm(x).cpu().numpy(),
+        lambda x: l1_norm(x, after_relu=not config.before_relu).cpu().numpy(),
         before_relu=config.before_relu,
         pooling=config.pooling,
         band=band,

@@ -29,9 +29,9 @@ __all__ = ["Winograd3x3"]
 #: Outputs of one block along each axis, and the inputs that they depend on.
 TILE_OUT, TILE_IN = 4, 6
 
-#: Blocks of one strip: enough for the matrix product to run at full speed, few
-#: enough for the cache.
-STRIP_TILES = 160
+#: Inputs of one strip, and its fewest blocks: enough for the matrix products to run at
+#: full speed, few enough for the cache.
+STRIP_INPUTS, STRIP_TILES = 20480, 160
 
 #: B^T, the transform of the inputs along one axis.
 INPUT = np.array(
@@ -116,7 +116,8 @@ class Winograd3x3:
         height += above + below - 2
         outputs = self.kernels.shape[2]
         across, down = -(-width // TILE_OUT), -(-height // TILE_OUT)
-        rows = min(down, max(1, STRIP_TILES // across))
+        tiles = max(STRIP_TILES, STRIP_INPUTS // inputs)
+        rows = min(down, max(1, tiles // across))
         result = x.new_empty(images, down * TILE_OUT, across * TILE_OUT, outputs)
         strip = x.new_zeros(rows * TILE_OUT + 2, across * TILE_OUT + 2, inputs)
         for image, target in zip(x, result, strict=True):
@@ -161,6 +162,6 @@ def _cut(image: torch.Tensor, start: int, strip: torch.Tensor) -> None:
     """Copy rows of an image into the middle of a strip, zeros around it."""
     height, width = image.shape[:2]
     top, bottom = max(start, 0), min(start + len(strip), height)
-    strip[: top - start] = 0
-    strip[bottom - start :] = 0  # strips are used again
+    if bottom - top < len(strip):
+        strip.zero_()  # it is used again
     strip[top - start : bottom - start, 1 : width + 1] = image[top:bottom]
