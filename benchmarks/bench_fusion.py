@@ -206,7 +206,7 @@ def run(quick: bool, book: bool) -> dict[str, Any]:
     rates = {"fp32": product_rate(torch.float32)}
     if "bf16" in precisions():
         rates["bf16"] = product_rate(torch.bfloat16)
-    model = load_model("seeded", "cpu", "auto")
+    model = load_model("seeded", "cpu")
     small, middle = (256, 320), (576, 768)
     pair = [image / 255 for image in sources(small)]
     scene = [image / 255 for image in sources(middle)]

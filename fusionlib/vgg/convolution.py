@@ -26,8 +26,8 @@ __all__ = [
     "resolve_device",
 ]
 
-#: 4x4 blocks of a map from which Winograd's convolution is worth its overhead.
-WINOGRAD_TILES = 64
+#: Blocks of a map from which Winograd's convolution is worth its overhead.
+WINOGRAD_TILES = 32
 
 
 def resolve_device(device: str = "auto") -> torch.device:
