@@ -143,9 +143,11 @@ def partial_note(weights: VGGWeights) -> Any:
         else ""
     )
     return Markdown(
-        f"**These weights are not complete:** {weights.partial}. What this page shows "
-        "and counts for relu4_1 is not what the whole network gives; the other three "
-        f"layers are exact.{moved}"
+        "**These weights are not complete** (*partial* in captions): "
+        f"{weights.partial}. "
+        "What this page shows and counts for relu4_1, and what depends on it, such as "
+        "the fused image and the shares of the layers in it, is not exactly what the "
+        f"whole network gives. What the other three layers give is exact.{moved}"
     )
 
 
