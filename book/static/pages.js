@@ -52,7 +52,9 @@
     if (!ready) return;
     ready.then(() => {
       for (const box of document.querySelectorAll('.bd-article mjx-container[display="true"]')) {
-        const room = box.clientWidth, needed = box.scrollWidth;
+        // A formula with a number has a least width, so that its frame is what scrolls.
+        const frame = box.parentElement;
+        const room = frame.clientWidth, needed = Math.max(box.scrollWidth, frame.scrollWidth);
         if (needed > room && room) box.style.fontSize = `${Math.max(66, Math.floor((100 * room) / needed))}%`;
       }
     });
