@@ -83,7 +83,7 @@ class _Grid:
 
     width, height = 0.125, 0.133
     columns = tuple(0.004 + i * (1 - 0.125 - 0.008) / 6 for i in range(7))
-    rows = (0.829, 0.625, 0.42, 0.215, 0.01)
+    rows = (0.813, 0.625, 0.42, 0.215, 0.01)
 
     def __init__(self, drawing: BookFigure, links: Mapping[str, str]) -> None:
         self.drawing, self.links = drawing, links
@@ -225,7 +225,7 @@ def _connect(
     # One line under both base parts, and one above them: neither leads to the other.
     half = _Grid.height / 2
     bus, top = bases[0][0] - 0.01, bases[0][2]
-    below, above = top - half - 0.012, top + half + 0.028
+    below, above = top - half - 0.012, top + half + 0.046
     middles = [(left + right) / 2 for left, right, _ in bases]
     _line(
         drawing, (bus, source[-1][2]), (bus, below), (middles[-1], below), arrow=False
@@ -233,7 +233,7 @@ def _connect(
     corner = fused_base[0] - 0.02
     for middle in middles:
         _line(drawing, (middle, below), (middle, top - half))
-        _line(drawing, (middle, top + half + 0.022), (middle, above), arrow=False)
+        _line(drawing, (middle, top + half + 0.038), (middle, above), arrow=False)
     _line(drawing, (middles[0], above), (corner, above), (corner, top), arrow=False)
     _line(drawing, (corner, top), (fused_base[0], top))
 

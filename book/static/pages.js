@@ -51,9 +51,16 @@
     const ready = globalThis.MathJax?.startup?.promise;
     if (!ready) return;
     ready.then(() => {
-      for (const box of document.querySelectorAll('.bd-article mjx-container[display="true"]')) {
-        const room = box.clientWidth, needed = box.scrollWidth;
-        if (needed > room && room) box.style.fontSize = `${Math.max(66, Math.floor((100 * room) / needed))}%`;
+      for (const box of document.querySelectorAll(".bd-article .math > mjx-container")) {
+        // A formula with a number has a least width, so that its frame is what scrolls;
+        // a formula in the text would be cut off.
+        const frame = box.parentElement, room = frame.clientWidth;
+        const inner = box.querySelector("mjx-math")?.getBoundingClientRect().width ?? 0;
+        const needed = box.getAttribute("display")
+          ? Math.max(box.scrollWidth, frame.scrollWidth) : Math.floor(inner);
+        // MathJax has set a size already, to match the text around.
+        const size = parseFloat(box.style.fontSize) || 100;
+        if (needed > room && room) box.style.fontSize = `${Math.max(66, Math.floor((size * room) / needed))}%`;
       }
     });
   });
