@@ -31,7 +31,12 @@ STYLE = """
 html { font-size: 13px; }
 article { break-before: page; max-width: none; }
 article:first-of-type { break-before: auto; }
-pre, figure, img, table, .admonition { break-inside: avoid; max-width: 100%; }
+pre, figure, img, table, tr, .admonition { break-inside: avoid; max-width: 100%; }
+table:has(tr:nth-child(9)), .cell_output:has(tr:nth-child(9)) {
+  break-inside: auto !important;
+}
+.pst-scrollable-table-container { overflow: visible; }
+figure img { max-height: 215mm; object-fit: contain; }
 pre { white-space: pre-wrap; }
 h1, h2, h3 { break-after: avoid; break-inside: avoid; }
 figcaption, figcaption * { color: #333 !important; opacity: 1 !important; }

@@ -140,7 +140,10 @@ def filled(slide: dict[str, Any], chapters: Chapters, html: Path) -> dict[str, A
     """Return a slide with what it shows, and where that is from."""
     shown: dict[str, Any] = {}
     if slide.get("figure") == "hero":
-        hero = read_page(html / "book" / "home.html", class_="fl-hero")
+        home = html / "book" / "home.html"
+        hero = read_page(home, name="div").select_one(".fl-hero")
+        if hero is None:
+            raise Unavailable(f"{home} has no first picture: run make book")
         shown = {"markup": str(hero), "source": "First page of the book."}
     elif "figure" in slide:
         stem = chapters.figures[slide["figure"]]

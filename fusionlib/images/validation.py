@@ -213,6 +213,8 @@ def as_colour(value: Any, name: str = "image") -> Image:
 def _as_unit(array: NDArray[Any], name: str) -> Image:
     """Check size, type and range of an image and return it as float64."""
     check_size(array.shape[0], array.shape[1], name)
+    # Compiled code is made for each order in memory; rows one after another is enough.
+    array = np.ascontiguousarray(array)
     if array.dtype in _INTEGER_SCALES:
         return array / _INTEGER_SCALES[array.dtype]
     if not np.issubdtype(array.dtype, np.floating):

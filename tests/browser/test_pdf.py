@@ -99,3 +99,19 @@ def test_chromium_prints_a_page_for_each_article(printer, html, browser):
     content = target.read_bytes()
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b[^s]", content)) == 2
+
+
+def test_a_figure_that_is_taller_than_a_page_is_shrunk_onto_one(printer, browser, html):
+    tall = "<svg xmlns='http://www.w3.org/2000/svg' width='500' height='1600'/>"
+    page = (
+        '<html><head></head><body><article class="bd-article"><figure>'
+        f'<img src="data:image/svg+xml,{tall}"><figcaption>It.</figcaption>'
+        "</figure></article></body></html>"
+    )
+    (html / "one.html").write_text(page, "utf-8")
+    source, target = html / "all.html", html / "all.pdf"
+    source.write_text(printer.one_page(html, ["one"], solutions=True), "utf-8")
+    context = browser.new_context()
+    printer.print_page(source, target, context.new_page())
+    context.close()
+    assert len(re.findall(rb"/Type\s*/Page\b[^s]", target.read_bytes())) == 1

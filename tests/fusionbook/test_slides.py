@@ -43,7 +43,9 @@ def built(tmp_path, chapters):
         names = [name for name, home in chapters.figures.items() if home == stem]
         text = "".join(map(FIGURE.format, names))
         (tmp_path / "notebooks" / f"{stem}.html").write_text(text)
-    (tmp_path / "book" / "home.html").write_text('<div class="fl-hero">both</div>')
+    (tmp_path / "book" / "home.html").write_text(
+        '<div><div class="fl-hero mathjax_ignore">both</div></div>'
+    )
     reveal = tmp_path / "reveal"
     (reveal / "plugin").mkdir(parents=True)
     for name in ("reveal.js", "plugin/notes.js", "reset.css", "reveal.css"):
@@ -130,6 +132,10 @@ def test_what_is_missing_is_said_in_one_sentence(maker, built, capsys):
         maker.make(PLANS[0], built, built / "nowhere")
     (built / "notebooks" / "00_quickstart.html").write_text("<p>no figure</p>")
     with pytest.raises(maker.Unavailable, match=r"has no figure fig-quickstart"):
+        maker.make(PLANS[0], built, built / "reveal")
+    maker.read_page.cache_clear()
+    (built / "book" / "home.html").write_text("<div>no picture</div>")
+    with pytest.raises(maker.Unavailable, match=r"has no first picture"):
         maker.make(PLANS[0], built, built / "reveal")
     asked = ["--html", str(built / "none"), "--output", str(built / "out")]
     assert maker.main(asked) == 2
