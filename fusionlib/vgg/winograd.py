@@ -31,7 +31,7 @@ TILE_OUT, TILE_IN = 6, 8
 
 #: Inputs of one strip, and its fewest blocks: enough for the matrix products to run at
 #: full speed, few enough for the cache.
-STRIP_INPUTS, STRIP_TILES = 10240, 80
+STRIP_INPUTS, STRIP_TILES = 20480, 160
 
 #: B^T, the transform of the inputs along one axis.
 INPUT = np.array(
