@@ -75,7 +75,7 @@ def test_the_table_of_programs_has_them_all_and_names_the_fastest():
     record = json.loads((FILE.parent / "peers.json").read_text())
     rows = record["rows"]
     text = benchmark.peers(record)
-    assert text.count("\n| ") == 1 + len(rows)
+    assert text.count("\n| ") == 2 + len(rows)  # with head and rule
     others = {name: row["s"] for name, row in rows.items()
               if row["precision"] == "fp32" and "s" in row
               and name != "ours" and not name.startswith("floor")}  # fmt: skip
