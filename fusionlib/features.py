@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "activities", "build_network", "feature_maps"]
 
+
 #: Side of the empty image whose response is the floor of activities: the middle of it
 #: sees none of the network's zeros beside the image.
 EMPTY = 128
@@ -238,7 +239,7 @@ def _read(
         network.put(padded[None, None], config.input_scale),
         network.convolvers,
         config.layers,
-        lambda x: l1_norm(x, after_relu=not config.before_relu).cpu().numpy(),
+        lambda x: l1_norm(x).cpu().numpy(),
         before_relu=config.before_relu,
         pooling=config.pooling,
         band=band,
