@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 # Processes that run at once share the cores: more threads than these wait for each
-# other, and everything takes three times as long. Before numpy and torch start theirs.
+# other, and all takes several times as long. Before numpy and torch start theirs.
 if WORKERS := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     SHARE = max(1, (os.cpu_count() or 1) // WORKERS)
     os.environ.setdefault("OMP_NUM_THREADS", str(SHARE))
