@@ -19,7 +19,7 @@ from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import Image
 from fusionlib.metrics import METRICS, Metric
 
-from .explorers._core import book_build
+from . import book_build
 
 __all__ = ["FACTS", "Fact", "fooled", "fooling_images", "metric_table", "term"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .explorers._core import book_build
+from . import book_build
 
 __all__ = ["progress"]
 

@@ -104,11 +104,11 @@ def as_address(path: Path) -> str:
 
 
 @cache
-def read_page(page: Path, **only: Any) -> BeautifulSoup:
-    """Return some elements of a built page, such as ``name="figure"``."""
+def read_page(page: Path, name: str) -> BeautifulSoup:
+    """Return all elements of a name, such as ``figure``, of a built page."""
     if not page.is_file():
         raise Unavailable(f"{page} is missing: run make book")
-    text, kept = page.read_text("utf-8"), SoupStrainer(**only)
+    text, kept = page.read_text("utf-8"), SoupStrainer(name)
     return BeautifulSoup(text, "html.parser", parse_only=kept)
 
 
@@ -120,7 +120,7 @@ def figure_of(name: str, page: Path) -> dict[str, Any]:
     Unavailable
         If the page is not built or has no such figure.
     """
-    found: Any = read_page(page, name="figure").find(id=name)
+    found: Any = read_page(page, "figure").find(id=name)
     image = found and found.find("img")
     if not image:
         raise Unavailable(f"{page} has no figure {name}: run make book")
@@ -141,7 +141,7 @@ def filled(slide: dict[str, Any], chapters: Chapters, html: Path) -> dict[str, A
     shown: dict[str, Any] = {}
     if slide.get("figure") == "hero":
         home = html / "book" / "home.html"
-        hero = read_page(home, name="div").select_one(".fl-hero")
+        hero = read_page(home, "div").select_one(".fl-hero")
         if hero is None:
             raise Unavailable(f"{home} has no first picture: run make book")
         shown = {"markup": str(hero), "source": "First page of the book."}

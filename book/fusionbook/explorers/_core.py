@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import as_sources
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
+from .. import book_build
 from ._arithmetic import Bytes
 from ._controls import Control, Question, State, check_state
 
@@ -26,7 +26,6 @@ __all__ = [
     "Picture",
     "View",
     "as_pair",
-    "book_build",
     "enlarge",
     "fit",
     "grey_detail",
@@ -191,11 +190,6 @@ class Explorer:
             If a name or value is none that the controls offer.
         """
         return self.compute(self.state(changes))
-
-
-def book_build() -> bool:
-    """Return whether the book is being built (``FUSIONLIB_BOOK=1``)."""
-    return os.environ.get("FUSIONLIB_BOOK", "") not in ("", "0")
 
 
 def as_pair(pair: Any) -> Pair:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import book_build
 from . import _live, _page
-from ._core import Explorer, book_build
+from ._core import Explorer
 
 __all__ = ["ShownExplorer"]
 

@@ -15,11 +15,12 @@ from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import PAPER_LAYERS, layer
 from fusionlib.weight_maps import weights_from_activity
 
+from .. import book_build
 from ..colours import DIVERGING, SEQUENTIAL
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._controls import Choice, Question, Slider, State
-from ._core import Picture, View, book_build, enlarge, inner
+from ._core import Picture, View, enlarge, inner
 from ._shown import ShownExplorer
 from ._store import Store
 

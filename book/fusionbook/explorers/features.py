@@ -13,11 +13,12 @@ from fusionlib.features import feature_maps
 from fusionlib.images.io import to_uint8
 from fusionlib.vgg.layers import PAPER_LAYERS, layer, receptive_box, receptive_field
 
+from .. import book_build
 from ..colours import MARK, rgb
 from ._arithmetic import Bytes
 from ._charts import bar_chart
 from ._controls import Choice, Question, Slider, State
-from ._core import GAIN, SOURCES, Picture, View, book_build, enlarge, grey_detail, inner
+from ._core import GAIN, SOURCES, Picture, View, enlarge, grey_detail, inner
 from ._shown import ShownExplorer
 from ._store import Store
 

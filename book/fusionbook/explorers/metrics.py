@@ -11,12 +11,13 @@ from fusionlib.fusion import fuse
 from fusionlib.images.io import to_uint8
 from fusionlib.metrics import METRICS, edge_preservation, evaluate
 
+from .. import book_build
 from ..colours import SEQUENTIAL
 from ..packing import pack
 from . import _arithmetic as arithmetic
 from ._arithmetic import Bytes
 from ._controls import Choice, Question, Slider, State
-from ._core import Picture, View, book_build
+from ._core import Picture, View
 from ._shown import ShownExplorer
 from ._store import Store
 
