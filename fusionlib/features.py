@@ -133,9 +133,6 @@ def feature_maps(
     detail: Image,
     weights: VGGWeights | Network,
     layer: str,
-    *,
-    device: str = "auto",
-    precision: str = "fp32",
     **options: Any,
 ) -> NDArray[np.float32]:
     """Return all feature maps of one layer for one detail content.
@@ -148,8 +145,6 @@ def feature_maps(
         The nine convolutions, or the network that already runs them.
     layer : str
         Name of the layer.
-    device, precision : str, optional
-        Where and how to run weights that are not a network yet.
     **options
         ``before_relu``, ``input_scale`` and ``pooling`` of :meth:`Network.features`.
 
@@ -159,7 +154,7 @@ def feature_maps(
         The features phi of equation (4).
     """
     if not isinstance(weights, Network):
-        weights = Network(weights, device, precision)
+        weights = Network(weights)
     _, phi = next(weights.features([detail], [layer], **options))
     return phi[0].float().cpu().numpy()
 
@@ -169,7 +164,6 @@ def activities(
     weights: VGGWeights | Network,
     config: FusionConfig,
     *,
-    device: str = "auto",
     band: int = BAND,
     dtype: type[np.floating] = np.float64,
 ) -> dict[str, NDArray[Any]]:
@@ -186,9 +180,6 @@ def activities(
         The nine convolutions, or the network that already runs them.
     config : FusionConfig
         Which layers, and how they are read.
-    device : str, optional
-        Where to run weights that are not a network yet; see
-        :func:`fusionlib.vgg.convolution.resolve_device`.
     band : int, optional
         Features of a layer that are held at once; see :mod:`fusionlib.vgg.memory`.
     dtype : numpy floating type, optional
@@ -206,7 +197,7 @@ def activities(
         If ``input_scale`` is so large that a feature is not finite.
     """
     if not isinstance(weights, Network):
-        weights = Network(weights, device, config.precision)
+        weights = Network(weights, precision=config.precision)
     stack = _stack(details, config.layers, config.pooling)
     # One source after the other: their features are never held together.
     maps = [_read(detail, weights, config, band) for detail in stack]

@@ -291,9 +291,9 @@ def test_both_backends_convolve_bands(monkeypatch, tiles, above, below):
     assert torch.allclose(found, expected, atol=1e-5 * expected.max())
 
 
-def test_unknown_devices_are_refused(seeded, detail):
+def test_unknown_devices_are_refused(seeded):
     with pytest.raises(InputError, match="device must be one of auto, cpu, cuda"):
-        feature_maps(detail, seeded, "relu1_1", device="tpu")
+        Network(seeded, "tpu")
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no CUDA device"):
-            feature_maps(detail, seeded, "relu1_1", device="cuda")
+            Network(seeded, "cuda")

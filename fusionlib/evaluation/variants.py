@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,30 +178,22 @@ def without_biases(weights: VGGWeights) -> VGGWeights:
     )
 
 
-def gradient_activity(details: Any, sigma: float = 1.0) -> NDArray[np.float64]:
+def gradient_activity(details: Any) -> NDArray[np.float64]:
     """Return the activity of a single layer of two fixed filters.
 
     Parameters
     ----------
     details : sequence of K arrays, shape (H, W)
         Detail contents.
-    sigma : float, optional
-        Width of the Gaussian in pixels.
 
     Returns
     -------
     numpy.ndarray, shape (K, H, W)
-        l1-norm of the two first derivatives of the smoothed image, as equation (5)
-        takes it over the channels of a layer.
+        l1-norm of the two first derivatives of the image, smoothed by a Gaussian of one
+        pixel, as equation (5) takes it over the channels of a layer.
     """
-    orders = ((0, 1), (1, 0))
-    features = [
-        [
-            scipy.ndimage.gaussian_filter(d, sigma, order=o, mode="mirror")
-            for o in orders
-        ]
-        for d in details
-    ]
+    derive = partial(scipy.ndimage.gaussian_filter, sigma=1, mode="mirror")
+    features = [[derive(d, order=o) for o in ((0, 1), (1, 0))] for d in details]
     return l1_norm(np.array(features))
 
 
@@ -271,7 +264,7 @@ def read_activities(
     )
 
 
-def target_contrast(fused: Image, pair: Pair, *, ring: int = 8) -> float:
+def target_contrast(fused: Image, pair: Pair) -> float:
     """Return how much of the contrast of the warm targets is left.
 
     Parameters
@@ -280,19 +273,17 @@ def target_contrast(fused: Image, pair: Pair, *, ring: int = 8) -> float:
         A fused image of the pair.
     pair : Pair
         A rendered scene, which knows where its targets are.
-    ring : int, optional
-        Width of the surroundings in pixels.
 
     Returns
     -------
     float
-        Mean over the targets minus mean over a ring around them, divided by the same
-        difference in the infrared image: 1 if all of it is left.
+        Mean over the targets minus mean over a ring of 8 pixels around them, divided by
+        the same difference in the infrared image: 1 if all of it is left.
     """
     mask = pair.target_mask
     if mask is None or not mask.any():
         return math.nan
-    around = scipy.ndimage.binary_dilation(mask, iterations=ring) & ~mask
+    around = scipy.ndimage.binary_dilation(mask, iterations=8) & ~mask
 
     def contrast(image: Image) -> float:
         return float(image[mask].mean() - image[around].mean())

@@ -387,7 +387,7 @@ def to_uint8(image: Any) -> NDArray[np.uint8]:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str], name: str = "output") -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path that becomes ``path`` only if the block succeeds.
 
     The temporary file lies in the same folder, so the final rename is atomic: a
@@ -404,12 +404,12 @@ def atomic_path(path: str | os.PathLike[str], name: str = "output") -> Iterator[
     InputError
         As :func:`check_output`, or if writing fails, for instance on a full disk.
     """
-    target = check_output(path, name)
+    target = check_output(path)
     try:
         temporary = _new_file(target)
     except OSError as error:
         raise InputError(
-            f"{name}: cannot write in folder {target.parent} ({reason(error)})"
+            f"output: cannot write in folder {target.parent} ({reason(error)})"
         ) from None
     try:
         yield temporary
@@ -418,7 +418,7 @@ def atomic_path(path: str | os.PathLike[str], name: str = "output") -> Iterator[
         os.replace(temporary, target)
     except OSError as error:
         raise InputError(
-            f"{name}: cannot write {os.fspath(path)} ({reason(error)})"
+            f"output: cannot write {os.fspath(path)} ({reason(error)})"
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -80,15 +80,13 @@ class Transform:
         cosine, sine = math.cos(turn), math.sin(turn)
         return self.scale * np.array([[cosine, -sine], [sine, cosine]])
 
-    def apply(self, image: Any, *, name: str = "image") -> Image:
+    def apply(self, image: Any) -> Image:
         """Move the content of an image.
 
         Parameters
         ----------
         image : array_like, shape (H, W) or (H, W, 3)
             Grey or colour image.
-        name : str, optional
-            What to call the argument in messages.
 
         Returns
         -------
@@ -97,9 +95,9 @@ class Transform:
             from outside continues the edge: see :meth:`inside`.
         """
         if is_colour(image):
-            planes = np.moveaxis(as_colour(image, name), -1, 0)
+            planes = np.moveaxis(as_colour(image), -1, 0)
             return np.stack([self.apply(plane) for plane in planes], axis=-1)
-        plane = as_image(image, name)
+        plane = as_image(image)
         if self == Transform():
             return plane
         # A half pixel of margin would be ringing of the cubic: hence the clip.
@@ -259,7 +257,7 @@ def register(
 
 
 def register_sources(
-    sources: Sequence[Any], *, reference: int = 0, scale: bool = False
+    sources: Sequence[Any], *, reference: int = 0
 ) -> tuple[list[Image], list[Transform]]:
     """Move all sources onto one of them.
 
@@ -269,8 +267,6 @@ def register_sources(
         Grey images of one size.
     reference : int, optional
         Which of them stays where it is.
-    scale : bool, optional
-        See :func:`register`.
 
     Returns
     -------
@@ -286,9 +282,7 @@ def register_sources(
     """
     images = as_sources(sources)
     transforms = [
-        Transform()
-        if k == reference
-        else register(image, images[reference], scale=scale)
+        Transform() if k == reference else register(image, images[reference])
         for k, image in enumerate(images)
     ]
     moved = [t.apply(image) for t, image in zip(transforms, images, strict=True)]

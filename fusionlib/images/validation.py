@@ -316,13 +316,13 @@ def check_positive_int(
     return number
 
 
-def check_workers(value: Any, name: str = "workers") -> int:
+def check_workers(value: Any) -> int:
     """Return a number of processes, at least 1 and at most 16 for each processor."""
-    number = check_positive_int(value, name)
-    most = 16 * processors()
+    number, most = check_positive_int(value, "workers"), 16 * processors()
     if number > most:
         raise InputError(
-            f"{name} must be at most {most}, 16 for each processor, got {shown(number)}"
+            f"workers must be at most {most}, 16 for each processor, got "
+            f"{shown(number)}"
         )
     return number
 

@@ -37,7 +37,7 @@ HUGE = 10**5000
     [
         lambda value: check_positive(value, "argument"),
         lambda value: check_positive_int(value, "argument", maximum=9),
-        lambda value: check_workers(value, "argument"),
+        check_workers,
         lambda value: check_choice(value, "argument", ["one", "other"]),
         lambda value: check_layers([value]),
         check_layers,
@@ -45,7 +45,9 @@ HUGE = 10**5000
     ],
 )
 def test_what_cannot_be_written_is_refused_in_one_sentence(check, value):
-    with pytest.raises(InputError, match="argument|layers|max_memory") as caught:
+    with pytest.raises(
+        InputError, match="argument|workers|layers|max_memory"
+    ) as caught:
         check(value)
     assert "\n" not in str(caught.value)
 
