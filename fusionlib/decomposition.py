@@ -17,18 +17,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.fft
-import scipy.sparse
-import scipy.sparse.linalg
 
 from .images.validation import Image, as_image, check_positive, check_positive_int
 
-__all__ = [
-    "DEFAULT_LAM",
-    "DEFAULT_PADDING",
-    "decompose",
-    "frequency_response",
-    "solve_sparse",
-]
+__all__ = ["DEFAULT_LAM", "DEFAULT_PADDING", "decompose", "frequency_response"]
 
 #: Weight of the gradient penalty in the paper.
 DEFAULT_LAM = 5.0
@@ -117,42 +109,3 @@ def decompose(
     inner = (slice(padding, padding + height), slice(padding, padding + width))
     base = np.ascontiguousarray(smooth[inner])
     return base, image - base
-
-
-def solve_sparse(image: Image, lam: float = DEFAULT_LAM) -> Image:
-    """Solve equation (1) directly, without a transform.
-
-    An independent check of :func:`decompose`: the normal equations
-    ``(1 + lam (Dx^T Dx + Dy^T Dy)) B = I`` with differences only between pixels
-    that both exist, factorised by a sparse direct solver. Slow; for small images.
-
-    Parameters
-    ----------
-    image : array_like, shape (H, W)
-        Grey image in [0, 1].
-    lam : float, optional
-        Weight of the gradient penalty, above 0.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W)
-        The base part. Leaving out the differences across the border is the same
-        as mirroring the image without end; :func:`decompose` mirrors ``padding``
-        pixels, so the two agree but for what reaches across the padding.
-    """
-    image = as_image(image)
-    lam = check_positive(lam, "lam")
-    height, width = image.shape
-
-    def laplacian(n: int) -> scipy.sparse.csr_matrix:
-        difference = scipy.sparse.diags(
-            [-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n)
-        )
-        return (difference.T @ difference).tocsr()
-
-    penalty = scipy.sparse.kron(
-        scipy.sparse.identity(height), laplacian(width)
-    ) + scipy.sparse.kron(laplacian(height), scipy.sparse.identity(width))
-    system = scipy.sparse.identity(height * width) + lam * penalty
-    solution = scipy.sparse.linalg.spsolve(system.tocsc(), image.ravel())
-    return solution.reshape(height, width)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fusionlib.decomposition import decompose, frequency_response, solve_sparse
+from fusionbook.direct import solve_sparse
+from fusionlib.decomposition import decompose, frequency_response
 from fusionlib.errors import InputError
 
 SIZES = [(1, 1), (2, 3), (1, 9), (17, 31), (40, 64)]
