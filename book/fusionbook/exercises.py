@@ -7,7 +7,6 @@ or word, only a salted digest of it is kept, so that nobody reads it by accident
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fusionlib.errors import InputError
+from fusionlib.errors import hint as did_you_mean
 
 __all__ = ["EXERCISES", "Exercise", "Feedback", "check"]
 
@@ -101,9 +101,10 @@ def check(name: str, *answers: Any) -> Feedback:
 "A low-pass filter with a known response".
     """
     if name not in EXERCISES:
-        close = difflib.get_close_matches(str(name), EXERCISES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"name must be an exercise of the book, got {name!r}{hint}")
+        raise InputError(
+            f"name must be an exercise of the book, got {name!r}"
+            f"{did_you_mean(name, EXERCISES)}"
+        )
     exercise = EXERCISES[name]
     try:
         if any(map(_is_open, answers)):

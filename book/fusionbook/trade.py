@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from fusionlib import FusionConfig, fuse
+from fusionlib import FusionConfig, __version__, fuse
 from fusionlib.baselines import get_method
 from fusionlib.config import PRESETS
 from fusionlib.data import Pair
 from fusionlib.decomposition import decompose
+from fusionlib.evaluation.runner import write_csv
 from fusionlib.evaluation.tables import read_table
 from fusionlib.evaluation.variants import target_contrast, texture_retention
 from fusionlib.features import Network, activities
@@ -40,6 +42,7 @@ __all__ = [
     "read_results",
     "sweep",
     "truth",
+    "write_results",
 ]
 
 Image = NDArray[np.float64]
@@ -88,6 +91,28 @@ def read_results(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]
         note = json.loads(file.readline().removeprefix("# "))
     rows = read_table(Path(path))
     return note, [{n: value(v) for n, v in row.items()} for row in rows]
+
+
+def write_results(
+    script: str, name: str, rows: Sequence[Mapping[str, Any]], **about: Any
+) -> None:
+    """Write a table of ``book/results``, with what made it in its first line.
+
+    Parameters
+    ----------
+    script : str
+        The file of the script, beside which the table is written.
+    name : str
+        Name of the table.
+    rows : sequence of mapping
+        Its lines, all with the same keys.
+    **about
+        What else the note says, besides script, version and date.
+    """
+    place = Path(script)
+    note = {"made by": f"book/results/{place.name}", "version": __version__, **about}
+    note["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+    write_csv(place.with_name(name), rows, f"# {json.dumps(note)}")
 
 
 def sweep(

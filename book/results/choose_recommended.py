@@ -26,14 +26,22 @@ import functools
 import itertools
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fusionbook.trade import TRUTH, border_strip, fuser, halo, noise_gain, sweep, truth
-from fusionlib import FusionConfig, __version__, load_pair
+from fusionbook.trade import (
+    TRUTH,
+    border_strip,
+    fuser,
+    halo,
+    noise_gain,
+    sweep,
+    truth,
+    write_results,
+)
+from fusionlib import FusionConfig, load_pair
 from fusionlib.baselines import two_scale
 from fusionlib.data import list_pairs
 from fusionlib.evaluation.ablation import centre
@@ -43,7 +51,6 @@ from fusionlib.evaluation.runner import (
     array_digest,
     code_digest,
     progress_bar,
-    write_csv,
 )
 from fusionlib.fusion import Model, load_model
 from fusionlib.images.io import to_uint8
@@ -151,18 +158,15 @@ def main() -> None:
         row |= {n: f"{price[i]:.6g}" if price else "" for i, n in enumerate(PRICE)}
         row["chosen"] = "yes" if config == chosen else ""
         rows.append(row)
-    note = {
-        "made by": "book/results/choose_recommended.py",
-        "version": __version__,
-        "weights": model.weights.label,
-        "data": "five rendered scenes; middle 256x320 pixels of the 21 TNO pairs",
-        "fixed": FIXED,
-        "pool": POOL,
-        "laplacian": dict(zip(PRICE, prices["laplacian"], strict=True)),
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    write_csv(
-        Path(__file__).with_name("recommended.csv"), rows, "# " + json.dumps(note)
+    write_results(
+        __file__,
+        "recommended.csv",
+        rows,
+        weights=model.weights.label,
+        data="five rendered scenes; middle 256x320 pixels of the 21 TNO pairs",
+        fixed=FIXED,
+        pool=POOL,
+        laplacian=dict(zip(PRICE, prices["laplacian"], strict=True)),
     )
 
 

@@ -7,26 +7,22 @@ hold is compared. Needs the 21 real pairs and the paper's weights (FUSIONLIB_WEI
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fusionbook.ablation import read_ablation
-from fusionlib import __version__, load_pair
-from fusionlib.data import Pair
+from fusionbook.trade import write_results
+from fusionlib import load_pair
+from fusionlib.evaluation.ablation import centre
 from fusionlib.evaluation.variants import Variant, measure, variant
-from fusionlib.images.io import atomic_path, to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.metrics import evaluate
 from fusionlib.vgg.weights import VGGWeights, quiet_weights
 
 FOLDER = Path(__file__).parent
-FILE = FOLDER / "ablation_more.csv"
 
 METRICS = ("Q_abf", "FMI_dct", "FMI_w", "SSIM_a", "N_abf", "Q_abf_kumar")
 COLUMNS = (*METRICS, "spread", "shift", "psnr_mean", "target", "texture")
@@ -50,26 +46,12 @@ def variants() -> list[Variant]:
     return known
 
 
-def middle(pair: Pair, size: tuple[int, int]) -> Pair:
-    """Return the middle of a pair, as the ablation takes it."""
-    cut = []
-    for length, most in zip(pair.infrared.shape, size, strict=True):
-        start = max(length - most, 0) // 2
-        cut.append(slice(start, start + most))
-    planes = {
-        name: plane[tuple(cut)]
-        for name in ("infrared", "visible", "target_mask", "texture_mask")
-        if (plane := getattr(pair, name)) is not None
-    }
-    return replace(pair, **planes)
-
-
 def rows(
     names: list[str], crop: tuple[int, int], weights: VGGWeights
 ) -> Iterator[dict[str, Any]]:
     """Return a line for each pair and variant."""
     for name in names:
-        pair = middle(load_pair(name), crop)
+        pair = centre(load_pair(name), crop)
         for one, fused, row in measure(pair, variants(), weights):
             image = to_uint8(fused) / 255
             values = row | dict(evaluate(image, pair.sources, metrics=METRICS))
@@ -94,20 +76,14 @@ def main() -> None:
             if before is not None and row[column]:
                 off = max(off, abs(before[column] - float(row[column])))
     print(f"what both files hold differs by at most {off:.1e}")
-    about = {
-        "version": __version__,
-        "weights": stored.provenance["weights"],
-        "crop": crop,
-        "pairs": "21 pairs of the registry (data/), five rendered scenes",
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    buffer = io.StringIO()
-    buffer.write(f"# book/results/make_ablation_more.py {json.dumps(about)}\n")
-    table = csv.DictWriter(buffer, ("pair", "variant", *COLUMNS), lineterminator="\n")
-    table.writeheader()
-    table.writerows(found)
-    with atomic_path(FILE) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
+    write_results(
+        __file__,
+        "ablation_more.csv",
+        found,
+        weights=stored.provenance["weights"],
+        crop=crop,
+        pairs="21 pairs of the registry (data/), five rendered scenes",
+    )
 
 
 if __name__ == "__main__":

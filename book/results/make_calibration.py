@@ -9,12 +9,9 @@ be worked out by hand.
 from __future__ import annotations
 
 import csv
-import io
-import json
 import math
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,16 +19,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fusionlib import __version__
+from fusionbook.trade import write_results
 from fusionlib.data import data_dir
-from fusionlib.images.io import atomic_path
 from fusionlib.metrics import METRICS, evaluate
-
-RESULT = Path(__file__).with_name("calibration.csv")
-COLUMNS = (
-    "metric", "convention", "compared", "against", "images", "ours", "reference",
-    "difference", "unit", "where",
-)  # fmt: skip
 
 #: Names in VIFB's table, of metrics that are called otherwise here.
 VIFB_NAMES = {"Qabf": "Q_abf", "Qcb": "Q_CB", "Qcv": "Q_CV"}
@@ -226,16 +216,13 @@ def main() -> None:
     rows += analytic_rows({(line["metric"], line["convention"]) for line in rows})
     order = {name: n for n, name in enumerate(METRICS)}
     rows.sort(key=lambda line: order[line["metric"]])
-    about = {"version": __version__, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-    about |= {"vifb": "11 pairs, 8 methods: files and values of its repository"}
-    about |= {"table2": "the authors' images 1, 3 .. 21; CBF, WLS, ConvSR on 1, 5, 8"}
-    buffer = io.StringIO()
-    buffer.write(f"# book/results/make_calibration.py {json.dumps(about)}\n")
-    table = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    with atomic_path(RESULT) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
+    write_results(
+        __file__,
+        "calibration.csv",
+        rows,
+        vifb="11 pairs, 8 methods: files and values of its repository",
+        table2="the authors' images 1, 3 .. 21; CBF, WLS, ConvSR on 1, 5, 8",
+    )
 
 
 if __name__ == "__main__":

@@ -11,18 +11,16 @@ the authors' network for ``cnn`` (``fusionlib weights import cnn FILE``, or
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from choose_recommended import VIFB
 
-from fusionbook.trade import TRUTH, fuser, truth
-from fusionlib import __version__, load_pair
+from fusionbook.trade import TRUTH, fuser, truth, write_results
+from fusionlib import load_pair
 from fusionlib.baselines import METHODS
 from fusionlib.data import Pair, scenes
 from fusionlib.evaluation.runner import (
@@ -31,7 +29,6 @@ from fusionlib.evaluation.runner import (
     array_digest,
     code_digest,
     progress_bar,
-    write_csv,
 )
 from fusionlib.fusion import Model, load_model
 from fusionlib.images.io import to_uint8
@@ -118,19 +115,17 @@ def rows_of(
 
 def write(found: dict[str, list[dict[str, str]]], model: Model) -> None:
     """Write the rows that there are, in the order of the register."""
-    note = {
-        "made by": "book/results/make_history.py",
-        "version": __version__,
-        "weights": model.weights.label,
-        "cnn": "stand-in network, if not said",
-        "data": "five rendered scenes, whole images, 8 bits",
-        "convention": "vifb; N_abf exact",
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
     order = [name for name in (*METHODS, AUTHORS, *OURS) if name in found]
     rows = [row for name in order for row in found[name]]
-    target = Path(__file__).with_name("history.csv")
-    write_csv(target, rows, "# " + json.dumps(note))
+    write_results(
+        __file__,
+        "history.csv",
+        rows,
+        weights=model.weights.label,
+        cnn="stand-in network, if not said",
+        data="five rendered scenes, whole images, 8 bits",
+        convention="vifb; N_abf exact",
+    )
 
 
 if __name__ == "__main__":

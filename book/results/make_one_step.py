@@ -7,9 +7,7 @@ goes on where it was stopped. Pairs and metrics are those of ``choose_recommende
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +23,8 @@ from choose_recommended import (
 )
 from scipy.ndimage import gaussian_filter
 
-from fusionbook.trade import TRUTH, fuser, truth
-from fusionlib import FusionConfig, __version__, load_pair
+from fusionbook.trade import TRUTH, fuser, truth, write_results
+from fusionlib import FusionConfig, load_pair
 from fusionlib.data import Pair
 from fusionlib.decomposition import decompose
 from fusionlib.evaluation.ablation import centre
@@ -36,7 +34,6 @@ from fusionlib.evaluation.runner import (
     array_digest,
     code_digest,
     progress_bar,
-    write_csv,
 )
 from fusionlib.evaluation.variants import gradient_activity
 from fusionlib.features import activities
@@ -113,17 +110,15 @@ def main() -> None:
             row = {"pair": record["name"], "variant": name}
             numbers = zip((*VIFB, "z", *TRUTH), values, strict=True)
             rows.append(row | {n: "" if v is None else f"{v:.6g}" for n, v in numbers})
-    note = {
-        "made by": "book/results/make_one_step.py",
-        "version": __version__,
-        "weights": models["trained"].weights.label,
-        "data": "five rendered scenes; middle 256x320 pixels of the 21 TNO pairs",
-        "recommended": BEST.as_dict(),
-        "pool": POOL,
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    target = Path(__file__).with_name("one_step.csv")
-    write_csv(target, rows, "# " + json.dumps(note))
+    write_results(
+        __file__,
+        "one_step.csv",
+        rows,
+        weights=models["trained"].weights.label,
+        data="five rendered scenes; middle 256x320 pixels of the 21 TNO pairs",
+        recommended=BEST.as_dict(),
+        pool=POOL,
+    )
 
 
 def measure(pair: Pair, models: dict[str, Model]) -> dict[str, list[float | None]]:

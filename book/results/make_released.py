@@ -8,46 +8,36 @@ github.com/thfylsty/Classic-and-state-of-the-art-image-fusion-methods.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import sys
-import time
 from pathlib import Path
 
-from fusionlib import __version__, load_pair, read_image
+from fusionbook.trade import write_results
+from fusionlib import load_pair, read_image
 from fusionlib.data import NUMBERS
-from fusionlib.images.io import atomic_path
 from fusionlib.metrics import PAPER_METRICS, evaluate
-
-FILE = Path(__file__).with_name("released_jsr.csv")
 
 
 def main() -> None:
     """Measure all images and write the file."""
     if not (reference := os.environ.get("FUSIONLIB_REFERENCE")):
         sys.exit("FUSIONLIB_REFERENCE must name the folder with jsr_all")
-    about = {
-        "version": __version__,
-        "images": "jsr_all: released JSR and JSRSD, 21 pairs of the registry (data/)",
-        "convention": "published",
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    buffer = io.StringIO()
-    buffer.write(f"# book/results/make_released.py {json.dumps(about)}\n")
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(["method", "image", *PAPER_METRICS])
+    rows = []
     for method in ("jsr", "jsrsd"):
         for number in NUMBERS:
             path = Path(reference, "jsr_all", f"fused{number}_{method}.png")
             values = evaluate(
                 read_image(path), load_pair(number).sources, metrics=PAPER_METRICS
             )
-            row = [f"{values[name]:.7f}" for name in PAPER_METRICS]
-            table.writerow([method, number, *row])
-    with atomic_path(FILE) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
+            cells = {name: f"{value:.7f}" for name, value in values.items()}
+            rows.append({"method": method, "image": number} | cells)
+    write_results(
+        __file__,
+        "released_jsr.csv",
+        rows,
+        images="jsr_all: released JSR and JSRSD, 21 pairs of the registry (data/)",
+        convention="published",
+    )
 
 
 if __name__ == "__main__":

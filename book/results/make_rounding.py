@@ -7,24 +7,18 @@ images in FUSIONLIB_REFERENCE it also writes ``authors.csv``, their metrics.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pywt
 
-from fusionlib import __version__, load_pair, read_image
+from fusionbook.trade import write_results
+from fusionlib import load_pair, read_image
 from fusionlib.data import NUMBERS
-from fusionlib.images.io import atomic_path, to_uint8
+from fusionlib.images.io import to_uint8
 from fusionlib.metrics import METRICS, PAPER_METRICS, evaluate, fmi
-
-FOLDER = Path(__file__).parent
 
 
 def means(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
@@ -48,22 +42,7 @@ def subbands(image: np.ndarray) -> np.ndarray:
     return (tiles - tiles.min()) / np.ptp(tiles)
 
 
-def write(
-    name: str, columns: Sequence[str], rows: list[list[Any]], **about: str
-) -> None:
-    """Write a table with its provenance in the first line."""
-    facts = {"version": __version__, **about}
-    facts["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-    buffer = io.StringIO()
-    buffer.write(f"# book/results/make_rounding.py {json.dumps(facts)}\n")
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    with atomic_path(FOLDER / name) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
-
-
-def rounding_rows() -> list[list[Any]]:
+def rounding_rows() -> list[dict[str, Any]]:
     """Return the metrics of the mean of each pair, by its rounding."""
     rows = []
     for number in NUMBERS:
@@ -72,13 +51,14 @@ def rounding_rows() -> list[list[Any]]:
         odd = float((total % 2).mean())
         for rounding, image in means(first, second).items():
             values = evaluate(image, [first, second], metrics=PAPER_METRICS)
-            cells = [f"{values[name]:.7f}" for name in PAPER_METRICS]
-            rows.append([number, rounding, *cells, f"{odd:.4f}"])
+            cells = {name: f"{value:.7f}" for name, value in values.items()}
+            row = {"image": number, "rounding": rounding} | cells
+            rows.append(row | {"odd": f"{odd:.4f}"})
         print(number, flush=True)
     return rows
 
 
-def authors_rows(folder: Path) -> list[list[Any]]:
+def authors_rows(folder: Path) -> list[dict[str, Any]]:
     """Return the metrics of the fused images that the authors published."""
     rows = []
     for number in NUMBERS:
@@ -89,11 +69,11 @@ def authors_rows(folder: Path) -> list[list[Any]]:
         values = evaluate(fused, sources, metrics=PAPER_METRICS)
         exact = METRICS["N_abf"](fused, sources, convention="exact")
         gap = 255 * (fused - np.mean(sources, axis=0))
-        cells = [*(values[name] for name in PAPER_METRICS), exact]
         short = fmi(subbands(fused), [subbands(s) for s in sources], feature="pixel")
-        cells += [short, np.sqrt(np.mean(gap**2))]
-        largest = np.abs(gap).max()
-        rows.append([number, *(f"{v:.7f}" for v in cells), f"{largest:.1f}"])
+        cells = dict(values) | {"N_abf_exact": exact, "FMI_w_62_taps": short}
+        cells["departure"] = float(np.sqrt(np.mean(gap**2)))
+        row = {"image": number} | {name: f"{v:.7f}" for name, v in cells.items()}
+        rows.append(row | {"largest_departure": f"{np.abs(gap).max():.1f}"})
         print("authors", number, flush=True)
     return rows
 
@@ -101,17 +81,13 @@ def authors_rows(folder: Path) -> list[list[Any]]:
 def main() -> None:
     """Measure and write."""
     convention = "published, unless the column says exact"
-    columns = ["image", "rounding", *PAPER_METRICS, "odd"]
-    images = "plain mean of the 21 pairs of the registry (data/)"
-    write(
-        "rounding.csv", columns, rounding_rows(), images=images, convention=convention
-    )
+    about = {"images": "plain mean of the 21 pairs of the registry (data/)"}
+    about["convention"] = convention
+    write_results(__file__, "rounding.csv", rounding_rows(), **about)
     if reference := os.environ.get("FUSIONLIB_REFERENCE"):
-        columns = ["image", *PAPER_METRICS, "N_abf_exact", "FMI_w_62_taps"]
-        columns += ["departure", "largest_departure"]
         rows = authors_rows(Path(reference, "icpr2018_fused"))
-        images = "the fused images that the authors published with the paper"
-        write("authors.csv", columns, rows, images=images, convention=convention)
+        about["images"] = "the fused images that the authors published with the paper"
+        write_results(__file__, "authors.csv", rows, **about)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,13 @@ other weights show these numbers beside their own.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 import sys
-import time
 
 from fusionbook import simulated as tasks
 from fusionbook.text import TRAINED, key_numbers, task_numbers
-from fusionlib import __version__, load_pair
-from fusionlib.images.io import atomic_path
+from fusionbook.trade import write_results
+from fusionlib import load_pair
 from fusionlib.vgg.weights import quiet_weights
 
 #: What needs no sample of relu4_1.
@@ -32,25 +28,25 @@ def main() -> None:
     weights = quiet_weights()
     if weights.kind != "paper":
         sys.exit(f"these are not the weights of the paper's network: {weights.label}")
-    about = {"version": __version__, "weights": weights.provenance}
-    about |= {"pairs": "the rendered scene street; pair 1 of the registry (data/)"}
-    about |= {"tasks": "those of chapter 9, from pictures of scikit-image"}
-    about |= {"date": time.strftime("%Y-%m-%d", time.gmtime())}
-    buffer = io.StringIO()
-    buffer.write(f"# book/results/make_trained.py {json.dumps(about)}\n")
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(["pair", "setting", "name", "value", "note"])
     pairs = (load_pair("street"), load_pair(1))
     examples = (tasks.multi_focus(), tasks.multi_exposure(STOPS), tasks.medical())
     found = [(pair, key_numbers(pair, weights)) for pair in pairs]
     found += [(task, task_numbers(task, weights)) for task in examples]
+    rows = []
     for source, numbers in found:
         for (setting, name), value in numbers.items():
             note = "conv4_1 partial" if weights.partial else ""
             note = "" if SHALLOW.search(name) else note
-            table.writerow([source.name, setting, name, f"{value:.6g}", note])
-    with atomic_path(TRAINED) as temporary:
-        temporary.write_text(buffer.getvalue(), "utf-8")
+            row = {"pair": source.name, "setting": setting, "name": name}
+            rows.append(row | {"value": f"{value:.6g}", "note": note})
+    write_results(
+        __file__,
+        TRAINED.name,
+        rows,
+        weights=weights.provenance,
+        pairs="the rendered scene street; pair 1 of the registry (data/)",
+        tasks="those of chapter 9, from pictures of scikit-image",
+    )
 
 
 if __name__ == "__main__":

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import csv
 import functools
-import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from fusionlib import FusionConfig, __version__, compare, load_pair
+from fusionbook.trade import write_results
+from fusionlib import FusionConfig, compare, load_pair
 from fusionlib.data import vifb_pairs
 from fusionlib.fusion import fuse_image, load_model
 from fusionlib.images.colour import fuse_colours
@@ -74,21 +73,16 @@ def main() -> None:
             distance = from_dlf(path, stored)
             row = numbers(ours.values[m, p])
             rows.append(("fusionlib", pair, method, *row, distance))
-    note = {
-        "made by": "book/results/make_vifb.py",
-        "version": __version__,
-        "weights": weights.label,
-        "date": time.strftime("%Y-%m-%d"),
-        "images": "by channel if not said; jpg: quality 75, 4:2:0; png: without loss",
-        "convention": "vifb",
-        "VIFB": "https://github.com/xingchenzhang/VIFB, its stored values",
-    }
-    target = Path(__file__).with_name("vifb.csv")
-    with atomic_path(target) as temporary, open(temporary, "w", newline="") as file:
-        file.write(f"# {json.dumps(note)}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["origin", "pair", "method", *metrics, "psnr_from_dlf"])
-        writer.writerows(rows)
+    columns = ("origin", "pair", "method", *metrics, "psnr_from_dlf")
+    write_results(
+        __file__,
+        "vifb.csv",
+        [dict(zip(columns, row, strict=True)) for row in rows],
+        weights=weights.label,
+        images="by channel if not said; jpg: quality 75, 4:2:0; png: without loss",
+        convention="vifb",
+        VIFB="https://github.com/xingchenzhang/VIFB, its stored values",
+    )
 
 
 def save_images(folder: Path, weights: object) -> None:

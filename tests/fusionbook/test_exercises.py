@@ -167,7 +167,7 @@ def test_an_answer_of_another_form_is_a_hint_and_no_error():
 
 
 def test_an_unknown_name_is_an_error_that_names_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'decomposition-period'"):
+    with pytest.raises(InputError, match="did you mean decomposition-period"):
         check("decomposition-periods", 1)
 
 
