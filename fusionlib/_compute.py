@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["Clock", "compiled", "parallel_map", "processors", "thread_budget"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -21,8 +21,6 @@ from urllib.parse import urlsplit
 from .errors import InputError, reason
 from .images.io import file_digest
 
-__all__ = ["download", "has_hash", "host", "pip_download", "temporary_folder"]
-
 _PREFIX = ".fusionlib-download-"
 
 #: Seconds to wait for a connection, for the first byte, and for the next bytes.

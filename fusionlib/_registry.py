@@ -14,16 +14,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-__all__ = [
-    "CONVENTIONS",
-    "Convention",
-    "as_table",
-    "complete",
-    "convention_parameter",
-    "insert",
-    "public_names",
-]
-
 
 @dataclass(frozen=True)
 class Convention:

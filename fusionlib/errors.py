@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["InputError", "describe", "hint", "one_line", "reason", "shown"]
+__all__ = ["InputError", "describe", "hint", "one_line", "reason", "shown", "some"]
 
 #: Longest message that is kept whole.
 _LONGEST = 2000
@@ -70,6 +70,12 @@ def hint(value: object, known: Iterable[str]) -> str:
     near = [name for name in names if len(text) > 2 and name.startswith(text)]
     near = [text] if text in names else near or difflib.get_close_matches(text, names)
     return f"; did you mean {' or '.join(names[n] for n in near[:3])}?" if near else ""
+
+
+def some(items: Sequence[str]) -> str:
+    """Return the first three of some names, and how many more there are."""
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return ", ".join(items[:3]) + more
 
 
 class InputError(ValueError):

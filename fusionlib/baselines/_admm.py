@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from .._compute import compiled
 
-__all__ = ["difference", "solve", "threshold"]
-
 Array = NDArray[Any]
 
 

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from ..images.validation import Image
 
-__all__ = ["Transform", "average", "choose_largest", "fuse_bands", "mirrored"]
-
 Array = NDArray[Any]
 
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from .._compute import compiled
 
-__all__ = ["combine", "fire", "local_contrast", "lower_rank", "pursue"]
-
 Array = NDArray[Any]
 
 

@@ -16,17 +16,6 @@ from numpy.typing import NDArray
 from ..images.validation import Image
 from .sparse_coding import ksvd
 
-__all__ = [
-    "CLASSES",
-    "choose",
-    "classify",
-    "join",
-    "learn",
-    "learn_classes",
-    "patches",
-    "spread",
-]
-
 Array = NDArray[Any]
 
 #: Classes of patches: one without a main direction, and six directions.

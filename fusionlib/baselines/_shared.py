@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
-from ..images.validation import Image, as_sources
-
-__all__ = ["prepare"]
+from ..images.validation import Image, as_sources, check_smallest
 
 
 def prepare(
@@ -26,10 +24,5 @@ def prepare(
         raise InputError(
             f"sources must hold exactly 2 images for {name}, got {len(images)}"
         )
-    height, width = images[0].shape
-    if min(height, width) < smallest:
-        raise InputError(
-            f"sources must be at least {smallest}x{smallest} pixels for {name}, "
-            f"got {height}x{width}"
-        )
+    check_smallest(images[0], smallest, "sources", f"for {name}")
     return images

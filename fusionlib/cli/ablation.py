@@ -7,8 +7,6 @@ from typing import Any
 
 from .options import add_folder, add_shared, is_terminal, print_text, split, table
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

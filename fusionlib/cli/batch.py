@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ..evaluation.pairing import FilePair
     from ..evaluation.pools import Pool
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

@@ -18,8 +18,6 @@ from .options import (
     table,
 )
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

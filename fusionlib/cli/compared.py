@@ -8,8 +8,6 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["add_method_options", "compared_method"]
-
 #: Options of the paper's method, which no other method understands.
 OWN_OPTIONS = (
     "preset", "weights", "layers", "lam", "radius", "input_scale", "precision",

@@ -8,8 +8,6 @@ from typing import Any
 from ..errors import one_line
 from .options import add_folder, is_terminal, print_text, table
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

@@ -10,8 +10,6 @@ from .._registry import CONVENTIONS
 from ..errors import InputError
 from .options import add_shared, print_json, print_note, print_text, split, table
 
-__all__ = ["add_parser"]
-
 _COLOUR = {
     "luminance": "the luminance Y of YCbCr (BT.601, full range)",
     "channels": "each channel, and averaged",
@@ -43,10 +41,10 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="use the luminance of colour files (BT.601), whatever the convention",
     )
-    parser.add_argument(
+    add_shared(
+        parser,
         "--json",
-        action="store_true",
-        help="print one JSON object of values by name, null for an infinite PSNR",
+        text="print one JSON object of values by name, null for an infinite PSNR",
     )
     parser.set_defaults(run=run)
 
@@ -83,11 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
             record["computed_on"] = computed_on
         print_json(record)
     else:
-        arrows = {"higher": "higher is better", "lower": "lower is better"}
         rows = [
-            (name, f"{value:.5f}", arrows[METRICS[name].direction], METRICS[name].title)
+            (name, f"{value:.5f}", f"{METRICS[name].direction} is better",
+             METRICS[name].title)
             for name, value in values.items()
-        ]
+        ]  # fmt: skip
         print_text(table(("METRIC", "VALUE", "", "WHAT"), rows))
         print_text(f"convention: {arguments.convention}")
         if computed_on != "grey":
@@ -104,14 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: str, title: str, only_luminance: bool) -> Any:
-    """Read an 8-bit file; the grey levels of the metrics are 8-bit ones."""
+    """Read an 8-bit file."""
     from ..images.colour import luminance
-    from ..images.io import read_pixels
+    from ..images.io import read_levels
 
-    pixels = read_pixels(path, title, colour=True)
-    if pixels.dtype != "uint8":
-        raise InputError(
-            f"{title} ({path}) must be an 8-bit image, got 16 bits per pixel; "
-            "the metrics are defined on 8-bit levels"
-        )
+    pixels = read_levels(path, title)
     return luminance(pixels) if only_luminance else pixels

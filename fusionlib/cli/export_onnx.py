@@ -8,8 +8,6 @@ from typing import Any
 from ..errors import one_line
 from .options import add_shared, print_json, print_text
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
@@ -30,9 +28,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="int8|fp16",
         help="store the kernels in 8 or 16 bits (3.5 or 7 MB instead of 14)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print what was written as JSON on stdout"
-    )
+    add_shared(parser, "--json", text="print what was written as JSON on stdout")
     parser.set_defaults(run=run)
 
 

@@ -9,13 +9,12 @@ from ..errors import InputError
 from .compared import add_method_options, compared_method
 from .options import (
     add_fusion_options,
+    add_shared,
     fusion_config,
     is_terminal,
     print_json,
     print_note,
 )
-
-__all__ = ["add_parser"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -48,9 +47,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_fusion_options(parser)
     add_method_options(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="print provenance as JSON on stdout"
-    )
+    add_shared(parser, "--json", text="print provenance as JSON on stdout")
     parser.set_defaults(run=run)
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from .options import print_text, table
 
-__all__ = ["add_parser"]
-
 #: Packages that decide what is computed.
 PACKAGES = ("numpy", "scipy", "pillow", "torch", "numba", "scikit-image", "PyWavelets")
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .options import print_json, print_text, table
-
-__all__ = ["add_parser"]
+from .options import add_shared, print_json, print_text, table
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,9 +18,7 @@ def add_parser(subparsers: Any) -> None:
         "typical for a pair of 270x360 pixels on two cores.",
         examples=("fusionlib methods", "fusionlib methods --json"),
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object by name"
-    )
+    add_shared(parser, "--json", text="print one JSON object by name")
     parser.set_defaults(run=run)
 
 
@@ -31,37 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     from ..baselines import METHODS
 
     if arguments.json:
+        facts = (
+            "title", "reference", "year", "parameters", "seconds", "status",
+            "takes_dictionary",
+        )  # fmt: skip
         print_json(
-            {
-                name: {
-                    "title": method.title,
-                    "reference": method.reference,
-                    "year": method.year,
-                    "parameters": method.parameters,
-                    "seconds": method.seconds,
-                    "status": method.status,
-                    "takes_dictionary": method.takes_dictionary,
-                }
-                for name, method in METHODS.items()
-            }
+            {m.name: {f: getattr(m, f) for f in facts} for m in METHODS.values()}
         )
         return 0
-    rows = [
-        (
-            method.name,
-            method.title,
-            method.reference,
-            method.year or "",
-            method.status,
-            f"{method.seconds:g}",
-            " ".join(f"{name}={value}" for name, value in method.parameters.items()),
-        )
-        for method in METHODS.values()
-    ]
-    print_text(
-        table(
-            ("name", "title", "reference", "year", "status", "seconds", "parameters"),
-            rows,
-        )
-    )
+    header = ("name", "title", "reference", "year", "status", "seconds", "parameters")
+    rows = []
+    for m in METHODS.values():
+        parameters = " ".join(f"{name}={value}" for name, value in m.parameters.items())
+        known = m.name, m.title, m.reference, m.year or "", m.status
+        rows.append((*known, f"{m.seconds:g}", parameters))
+    print_text(table(header, rows))
     return 0

@@ -12,20 +12,6 @@ from typing import Any
 from .._registry import CONVENTIONS
 from ..errors import InputError, one_line, reason
 
-__all__ = [
-    "add_folder",
-    "add_fusion_options",
-    "add_shared",
-    "flush_stdout",
-    "fusion_config",
-    "is_terminal",
-    "print_json",
-    "print_note",
-    "print_text",
-    "split",
-    "table",
-]
-
 #: Options of several subcommands: metavar, help, and what else argparse takes.
 SHARED: Mapping[str, tuple[str | None, str, dict[str, Any]]] = {
     "--preset": ("NAME", "paper: as the text says; released: as the authors' released "
@@ -58,6 +44,7 @@ SHARED: Mapping[str, tuple[str | None, str, dict[str, Any]]] = {
     "--convention": ("|".join(CONVENTIONS), "; ".join(
         f"{name}: {c.title}" for name, c in CONVENTIONS.items()
         ) + " (default: %(default)s)", {"default": next(iter(CONVENTIONS))}),
+    "--json": (None, "print one JSON object on stdout", {"action": "store_true"}),
     "--workers": ("NUMBER", "processes on this machine (default: one a core, up to 4, "
         "or a quarter of the cores if that is more)", {"type": int}),
 }  # fmt: skip

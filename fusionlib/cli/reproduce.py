@@ -9,8 +9,6 @@ from typing import Any
 from ..errors import InputError
 from .options import add_folder, add_shared, is_terminal, print_note, split
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

@@ -8,8 +8,6 @@ from typing import Any
 from ..errors import InputError, one_line
 from .options import is_terminal, print_note, print_text, table
 
-__all__ = ["add_parser"]
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""

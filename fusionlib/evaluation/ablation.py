@@ -182,16 +182,10 @@ def run_ablation(
 
 
 def _provenance(measurer: Measurer, device: str) -> Record:
-    weights = measurer.weights
     return {
         "version": __version__,
         **measurer.settings(device),
-        "weights": {
-            "name": weights.name,
-            "sha256": weights.sha256,
-            "trained": weights.trained,
-            "partial": weights.partial,
-        },
+        "weights": measurer.weights.provenance,
         "data": registry()["base_url"],
         "columns": COLUMNS,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),

@@ -23,11 +23,12 @@ from .._registry import CONVENTIONS
 from ..baselines import METHODS
 from ..config import PRESETS, FusionConfig
 from ..data import VIFB, Pair, load_pair, vifb_pairs
-from ..errors import InputError
+from ..errors import InputError, some
 from ..images.colour import COLOUR, take_grey
-from ..images.io import read_pixels, to_uint8, write_image
+from ..images.io import read_levels, to_uint8, write_image
 from ..images.validation import as_array, check_choice
-from ..metrics import METRICS, check_names, evaluate
+from ..metrics import check_names, evaluate
+from ..metrics.registry import defined
 from .comparison import Comparison
 from .pairing import FilePair, find_named
 from .runner import Item, Runner, array_digest, code_digest
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from .runner import Progress, Record
 
 __all__ = ["Plan", "compare"]
-
-#: How many files a message names.
-SHOWN = 4
 
 
 def compare(
@@ -130,21 +128,16 @@ class _Source:
         """Return infrared and visible; grey in three channels becomes grey."""
         given = self.given
         if isinstance(given, FilePair):
-            images: list[Any] = [_read(given.ir, "IR"), _read(given.vis, "VIS")]
+            images: list[Any] = [
+                read_levels(given.ir, "IR"),
+                read_levels(given.vis, "VIS"),
+            ]
         else:
             pair = load_pair(given) if isinstance(given, str) else given
             images = list(pair.sources)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said once, when the plan is made
             return take_grey(images)[0]
-
-
-def _read(path: str, title: str) -> NDArray[np.uint8]:
-    """Read an 8-bit file."""
-    pixels = read_pixels(path, title, colour=True)
-    if pixels.dtype != np.uint8:
-        raise InputError(f"{title} ({path}) must be an 8-bit image, got 16 bits")
-    return pixels
 
 
 def _as_sources(pairs: Any) -> list[_Source]:
@@ -348,7 +341,7 @@ class Plan:
             if files is not None and source.name not in files
         ]
         if missing:
-            raise InputError(f"fused: there is no image for {_some(missing)}")
+            raise InputError(f"fused: there is no image for {some(missing)}")
         digests, wrong = {}, []
         for source in self.sources:
             images = source.load()
@@ -371,7 +364,7 @@ class Plan:
         if wrong:
             raise InputError(
                 "fused: images must have the size of their sources, which have not "
-                f"{_some(wrong)}"
+                f"{some(wrong)}"
             )
         return digests
 
@@ -416,11 +409,7 @@ def _settings(method: str, colour: str, weights: VGGWeights | None) -> dict[str,
 def _metrics_of(convention: str, sources: list[_Source]) -> list[str]:
     """Return the metrics of a convention that all pairs are large enough for."""
     side = min(min(source.load()[0].shape[:2]) for source in sources)
-    return [
-        metric.name
-        for metric in METRICS.values()
-        if metric.smallest <= side and metric.resolve(convention) is not None
-    ]
+    return defined(convention, side)
 
 
 def _fused_of(name: str, given: Any, pairs: list[str]) -> dict[str, Any]:
@@ -440,14 +429,9 @@ def _fused_of(name: str, given: Any, pairs: list[str]) -> dict[str, Any]:
 def _fused_image(name: str, given: Any) -> NDArray[Any]:
     """Return a fused image of another program, in 8 bits."""
     if isinstance(given, str | os.PathLike):
-        return _read(os.fspath(given), f"fused {name}")
+        return read_levels(given, f"fused {name}")
     image = as_array(given, f"fused {name}")
     return image if image.dtype == np.uint8 else to_uint8(image)
-
-
-def _some(items: Sequence[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
 
 
 def _all_done(records: list[Record]) -> list[Record]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, some
 from ..images.io import is_file
 
 __all__ = ["FilePair", "find_named", "find_pairs"]
@@ -73,7 +73,7 @@ def find_pairs(ir_glob: str, vis_glob: str) -> list[FilePair]:
     both = sorted(sides[0].keys() & sides[1].keys(), key=_natural)
     if both:
         raise InputError(
-            f"IR_GLOB and VIS_GLOB both match {_some(both)}: each must match the files "
+            f"IR_GLOB and VIS_GLOB both match {some(both)}: each must match the files "
             "of one kind only"
         )
     attempts = [_match(_by_wildcards(sides[0]), _by_wildcards(sides[1]))]
@@ -123,7 +123,7 @@ def find_named(names: Sequence[str], pattern: str, title: str) -> dict[str, str]
     if best.several:
         pair, found = best.several[0]
         raise InputError(
-            f"{title}: {_some(found)} could belong to {_some(pair)}; choose files by "
+            f"{title}: {some(found)} could belong to {some(pair)}; choose files by "
             "a pattern, such as 'fused/*_mine.png'"
         )
     return {pair.ir: pair.vis for pair in best.pairs}
@@ -267,24 +267,18 @@ def _complaint(match: _Match) -> str:
     if match.several:
         first, second = match.several[0]
         return (
-            f"the pairs are ambiguous: {_some(first)} and {_some(second)} could belong "
+            f"the pairs are ambiguous: {some(first)} and {some(second)} could belong "
             f"together; {hint}"
         )
     ir, vis = match.alone
     if not match.pairs:
-        return f"no pair was found among {_some(ir)} and {_some(vis)}; {hint}"
+        return f"no pair was found among {some(ir)} and {some(vis)}; {hint}"
     parts = [
-        f"{_some(files)} without {partner} partner"
+        f"{some(files)} without {partner} partner"
         for files, partner in ((ir, "a visible"), (vis, "an infrared"))
         if files
     ]
     return f"files do not match: {', and '.join(parts)} ({len(match.pairs)} pairs do)"
-
-
-def _some(files: list[str]) -> str:
-    """Name a few files, and count the others."""
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return ", ".join(files[:3]) + more
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

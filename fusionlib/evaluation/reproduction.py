@@ -47,8 +47,6 @@ from .tables import DEFAULT_METHODS, METRICS, Result, draw_figure_7, table_1, ta
 if TYPE_CHECKING:
     from ..vgg.weights import VGGWeights
 
-__all__ = ["Evaluator", "authors_dictionary", "method_names", "reproduce"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -12,20 +12,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "DEFAULT_METHODS",
-    "METRICS",
-    "Published",
-    "Result",
-    "draw_figure_7",
-    "published_table_1",
-    "published_table_2",
-    "read_results",
-    "read_table",
-    "table_1",
-    "table_2",
-]
-
 #: One line of the results: a method on an image, and its metrics.
 Result = dict[str, Any]
 

@@ -42,6 +42,7 @@ __all__ = [
     "is_file",
     "look_at",
     "read_image",
+    "read_levels",
     "read_pixels",
     "remove_unfinished",
     "to_uint8",
@@ -231,6 +232,17 @@ def read_pixels(
         raise InputError(
             f"{name}: {path} is damaged or cut short ({reason(error)})"
         ) from None
+    return pixels
+
+
+def read_levels(path: str | os.PathLike[str], name: str) -> NDArray[np.uint8]:
+    """Read an 8-bit file, grey or in colour; raises what :func:`read_pixels` does."""
+    pixels = read_pixels(path, name, colour=True)
+    if pixels.dtype != np.uint8:
+        raise InputError(
+            f"{name} ({os.fspath(path)}) must be an 8-bit image, got 16 bits per "
+            "pixel; metrics are defined on 8-bit levels"
+        )
     return pixels
 
 

@@ -25,6 +25,7 @@ from .validation import (
     as_sources,
     check_positive,
     check_same_shape,
+    check_smallest,
     is_colour,
 )
 
@@ -230,11 +231,7 @@ def register(
     """
     first, second = as_image(moving, "moving"), as_image(reference, "reference")
     check_same_shape([first, second], ["moving", "reference"])
-    if min(first.shape) < MINIMUM_SIDE:
-        raise InputError(
-            f"moving must be at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels to be "
-            f"registered, got {first.shape[0]}x{first.shape[1]}"
-        )
+    check_smallest(first, MINIMUM_SIDE, "moving", "to be registered")
     limit = check_positive(limit, "limit")
     target, begin = _edges(second), _edges(first)
     best = Transform()

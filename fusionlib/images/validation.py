@@ -37,6 +37,7 @@ __all__ = [
     "check_same_shape",
     "check_shares",
     "check_size",
+    "check_smallest",
     "check_workers",
     "is_colour",
     "named_fields",
@@ -65,6 +66,16 @@ def check_size(height: int, width: int, name: str) -> None:
         raise InputError(
             f"{name} has {height}x{width} pixels, "
             f"more than the {MAX_PIXELS} that are accepted"
+        )
+
+
+def check_smallest(image: Image, smallest: int, name: str, purpose: str) -> None:
+    """Refuse an image that is too small ``purpose``, such as "to be registered"."""
+    height, width = image.shape[:2]
+    if min(height, width) < smallest:
+        raise InputError(
+            f"{name} must be at least {smallest}x{smallest} pixels {purpose}, got "
+            f"{height}x{width}"
         )
 
 

@@ -18,20 +18,9 @@ from ..images.validation import (
     as_sources,
     check_choice,
     check_same_shape,
+    check_smallest,
     is_colour,
 )
-
-__all__ = [
-    "GRID",
-    "grey_levels",
-    "grid",
-    "levels",
-    "part_of",
-    "prepare",
-    "snap",
-    "stretched",
-    "takes_images",
-]
 
 #: Steps from black to white on the grid of the exact convention: 8-bit values
 #: (multiples of 257 * 1024), 16-bit values (multiples of 1024) and their halves
@@ -80,12 +69,7 @@ def prepare(
     fused = as_image(fused, "fused")
     images = as_sources(sources)
     check_same_shape([fused, images[0]], ["fused", "sources"])
-    height, width = fused.shape
-    if min(height, width) < smallest:
-        raise InputError(
-            f"fused must be at least {smallest}x{smallest} pixels for {name}, "
-            f"got {height}x{width}"
-        )
+    check_smallest(fused, smallest, "fused", f"for {name}")
     return fused, images
 
 

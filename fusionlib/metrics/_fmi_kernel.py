@@ -16,8 +16,6 @@ import numpy as np
 
 from .._compute import compiled
 
-__all__ = ["fmi_rows"]
-
 #: Windows treated together: their tables stay in the first-level cache.
 BLOCK = 64
 

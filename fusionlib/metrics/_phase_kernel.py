@@ -9,8 +9,6 @@ import numpy as np
 
 from .._compute import compiled
 
-__all__ = ["add_orientation", "local_energy"]
-
 
 @compiled
 def local_energy(responses: Any, epsilon: float) -> Any:

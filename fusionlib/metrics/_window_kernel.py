@@ -8,8 +8,6 @@ import numpy as np
 
 from .._compute import compiled
 
-__all__ = ["correlate_rows"]
-
 
 @compiled
 def _add_pair(one: Any, two: Any, weight: float, out: Any) -> None:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from .._compute import parallel_map
 from ..images.validation import Image
 
-__all__ = ["Moments", "box", "covariances", "gaussian", "moments", "smooth"]
-
 #: Variances below it, in squared grey levels, are those of a flat window: far above
 #: rounding errors, and at most that of a window whose corner is one level brighter.
 FLAT = 1e-6

@@ -308,6 +308,15 @@ def check_names(names: Sequence[str] | str) -> list[str]:
     return unique
 
 
+def defined(convention: str | None, side: float) -> list[str]:
+    """Return the metrics that a convention has for images of this smallest side."""
+    return [
+        metric.name
+        for metric in METRICS.values()
+        if metric.smallest <= side and metric.resolve(convention) is not None
+    ]
+
+
 def evaluate(
     fused: Any,
     sources: Any,
@@ -357,15 +366,8 @@ def evaluate(
         check_choice(convention, "convention", tuple(CONVENTIONS))
     planes, computed_on = _planes(fused, sources, convention)
     side = min(planes[0][0].shape)
-    chosen = (
-        [METRICS[name] for name in names]
-        if names is not None
-        else [
-            metric
-            for metric in METRICS.values()
-            if metric.smallest <= side and metric.resolve(convention) is not None
-        ]
-    )
+    names = defined(convention, side) if names is None else names
+    chosen = [METRICS[name] for name in names]
     # metrics that are read from one result share its computation
     options = {metric.whole: metric.options(convention) for metric in chosen}
     wide = {metric.whole for metric in chosen if metric.name in SIDE_BY_SIDE}

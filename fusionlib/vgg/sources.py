@@ -18,18 +18,6 @@ from ..images.io import check_file, is_file
 from ..images.validation import check_choice
 from .files import digest, read_weights, write_weights
 
-__all__ = [
-    "NAMED_WEIGHTS",
-    "WeightsSource",
-    "WeightsWarning",
-    "cached_path",
-    "discard_damaged",
-    "fetch_weights",
-    "import_weights",
-    "is_cached",
-    "verify_weights",
-]
-
 
 class WeightsWarning(UserWarning):
     """The weights are not those of the paper, or not all of them, or were damaged."""
