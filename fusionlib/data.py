@@ -187,11 +187,7 @@ def vifb_pairs() -> list[str]:
     InputError
         If the system does not let us look into the folder.
     """
-    return [
-        f"{VIFB}:{name}"
-        for name in _vifb_names()
-        if all(is_file(f.path, _argument()) for f in _vifb_files(name))
-    ]
+    return [f"{VIFB}:{name}" for name in _vifb_names() if _are_here(_vifb_files(name))]
 
 
 class _File(NamedTuple):
@@ -221,8 +217,12 @@ def _tno_files(number: int) -> list[_File]:
     digests, base = known["files"], known["base_url"]
     return [
         _File(file, folder / file, folder, digests[file], base + file)
-        for file in _files(number)
+        for file in (f"IR{number}.png", f"VIS{number}.png")
     ]
+
+
+def _are_here(files: Iterable[_File]) -> bool:
+    return all(is_file(file.path, _argument()) for file in files)
 
 
 def _all_files(pairs: Iterable[int | str]) -> list[_File]:
@@ -266,10 +266,6 @@ def find_vifb(pair: str) -> str:
     return known[text]
 
 
-def _files(number: int) -> tuple[str, str]:
-    return f"IR{number}.png", f"VIS{number}.png"
-
-
 def _argument() -> str:
     """Name what decides the folder, for messages."""
     return "FUSIONLIB_DATA" if os.environ.get("FUSIONLIB_DATA") else "data"
@@ -283,8 +279,7 @@ def real_pairs() -> list[int]:
     InputError
         If the system does not let us look into the folder.
     """
-    folder, name = data_dir(), _argument()
-    return [n for n in NUMBERS if all(is_file(folder / f, name) for f in _files(n))]
+    return [number for number in NUMBERS if _are_here(_tno_files(number))]
 
 
 def list_pairs() -> list[PairInfo]:
@@ -406,30 +401,28 @@ def _plane(file: str) -> NDArray[np.uint8]:
         return np.asarray(image.convert("L"))
 
 
-def _load_real(number: int) -> Pair:
-    folder = data_dir()
-    if number not in real_pairs():
+def _read(name: str, files: Sequence[_File], *, colour: bool = False) -> list[Image]:
+    """Read the files of a pair, infrared first."""
+    if not _are_here(files):
         raise InputError(
-            f"pair {number} is not in {folder}; get it with "
-            f"'fusionlib data fetch {number}'"
+            f"pair {name} is not in {files[0].folder}; get it with "
+            f"'fusionlib data fetch {name}'"
         )
-    infrared, visible = (read_image(folder / f, f) for f in _files(number))
-    check_same_shape([infrared, visible], _files(number))
+    images = [read_image(file.path, file.name, colour=colour) for file in files]
+    check_same_shape(images, [file.name for file in files])
+    return images
+
+
+def _load_real(number: int) -> Pair:
+    infrared, visible = _read(str(number), _tno_files(number))
     return Pair(f"tno{number}", f"TNO pair {number}", infrared, visible, True)
 
 
-def _load_vifb(name: str) -> Pair:
-    files = _vifb_files(name)
-    if not all(is_file(file.path, _argument()) for file in files):
-        raise InputError(
-            f"pair vifb:{name} is not in {files[0].folder}; get it with "
-            f"'fusionlib data fetch vifb:{name}'"
-        )
-    images = [read_image(file.path, file.name, colour=True) for file in files]
-    check_same_shape(images, [file.name for file in files])
+def _load_vifb(file: str) -> Pair:
+    name = f"{VIFB}:{file}"
+    infrared, visible = _read(name, _vifb_files(file), colour=True)
     # Most infrared files hold grey in three equal channels.
-    grey, name = luminance(images[0]), f"{VIFB}:{name}"
-    return Pair(name, _vifb_title(name), grey, images[1], True)
+    return Pair(name, _vifb_title(name), luminance(infrared), visible, True)
 
 
 def verify(pairs: Iterable[int | str] = NUMBERS) -> dict[str, str]:

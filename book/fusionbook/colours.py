@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fusionlib.evaluation.tables import COLOURS
+
 __all__ = [
     "BLUE",
     "DIVERGING",
@@ -17,11 +19,10 @@ __all__ = [
     "rgb",
 ]
 
-#: Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-
 #: One colour for each of the paper's four layers.
-LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+LAYER_COLOURS = COLOURS[:4]
+
+BLUE, ORANGE, GREEN, PURPLE = LAYER_COLOURS
 
 #: Marks in a picture, on a black rim that keeps them visible on any ground. The style
 #: sheet of the explorers repeats it; a test compares the two.

@@ -60,23 +60,20 @@ def run_list(arguments: argparse.Namespace) -> int:
     from ..baselines.cnn_weights import NETWORKS, network_state
     from ..vgg.weights import KINDS, NAMED_WEIGHTS, cached_path, verify_weights
 
+    def where(name: str, state: str, get: str, what: str) -> str:
+        if state == "missing":
+            return f"{get}: {what}"
+        return f"damaged, {get} it again: " * (state != "ok") + str(cached_path(name))
+
     rows = []
     for name, state in verify_weights().items():
-        source, path = NAMED_WEIGHTS[name], cached_path(name)
-        words = {
-            "ok": str(path),
-            "missing": f"fetch: {source.size / 1e6:.0f} MB",
-            "damaged": f"damaged, fetch it again: {path}",
-        }
+        source = NAMED_WEIGHTS[name]
+        place = where(name, state, "fetch", f"{source.size / 1e6:.0f} MB")
         kind = KINDS["paper" if name == "oxford" else "other"]
-        rows.append((name, words[state], kind, source.title))
+        rows.append((name, place, kind, source.title))
     rows.append(("seeded", "always here", KINDS["random"], "a generator with a seed"))
-    words = {
-        "ok": str(cached_path("cnn")),
-        "missing": "import: cnnmodel.mat of its authors",
-        "damaged": f"damaged, import it again: {cached_path('cnn')}",
-    }
-    rows.append(("cnn", words[network_state()], "method cnn", NETWORKS["authors"]))
+    place = where("cnn", network_state(), "import", "cnnmodel.mat of its authors")
+    rows.append(("cnn", place, "method cnn", NETWORKS["authors"]))
     print_text(table(("NAME", "STATE", "KIND", "SOURCE"), rows))
     named = os.environ.get("FUSIONLIB_WEIGHTS")
     if named:

@@ -113,19 +113,11 @@ def _row(ours: float, published: Published | None, *, comparable: bool) -> Resul
 
 
 def table_1(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return our means beside those of Table I.
+    """Return our means beside those of Table I, of what :func:`read_results` returns.
 
-    Parameters
-    ----------
-    results : iterable of dict
-        As :func:`read_results` returns them.
-
-    Returns
-    -------
-    list of dict
-        ``metric``, ``method``, ``images`` (how many the mean is over), ``published``,
-        ``ours`` and ``difference``. The published mean is over 21 images, so there
-        is a difference only where ours is too.
+    Each row has ``metric``, ``method``, ``images`` (how many the mean is over),
+    ``published``, ``ours`` and ``difference``. The published mean is over 21 images, so
+    there is a difference only where ours is too.
     """
     printed, grouped = published_table_1(), _by_method(results)
     return [
@@ -145,17 +137,9 @@ def table_1(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def table_2(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return our N_abf beside that of Table II.
+    """Return our N_abf beside that of Table II, of what :func:`read_results` returns.
 
-    Parameters
-    ----------
-    results : iterable of dict
-        As :func:`read_results` returns them.
-
-    Returns
-    -------
-    list of dict
-        ``image``, ``method``, ``published``, ``ours`` and ``difference``.
+    Each row has ``image``, ``method``, ``published``, ``ours`` and ``difference``.
     """
     printed = published_table_2()
     return [
@@ -172,8 +156,8 @@ def table_2(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
-#: Colours that stay apart for colour-blind readers (Okabe and Ito).
-_COLOURS = (
+#: Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
+COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000", "#56B4E9",
 )  # fmt: skip
 
@@ -200,8 +184,8 @@ def draw_figure_7(results: Iterable[Result], axes: Any = None) -> Any:
     printed = published_table_2()
     for k, (method, lines) in enumerate(_by_method(results).items()):
         images = [line["image"] for line in lines]
-        colour = _COLOURS[k % len(_COLOURS)]
-        dashes = "-" if k < len(_COLOURS) else "--"
+        colour = COLOURS[k % len(COLOURS)]
+        dashes = "-" if k < len(COLOURS) else "--"
         ours = [line["N_abf"] for line in lines]
         axes.plot(images, ours, dashes, color=colour, label=method)
         if method in printed[1]:

@@ -172,56 +172,33 @@ def _shared_sections(conventions: Mapping[str, str], smallest: int) -> dict[str,
 
 
 def grid(image: Image) -> NDArray[np.int64]:
-    """Return the nearest point of the integer grid for each intensity.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        Intensities in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray, int64
-        Whole numbers from 0 to :data:`GRID`.
-    """
+    """Return the nearest whole number from 0 to :data:`GRID` for each intensity."""
     return np.rint(np.clip(image, 0, 1) * GRID).astype(np.int64)
 
 
 def snap(image: Image) -> Image:
     """Round intensities to the grid, so that equal values are equal bit by bit.
 
-    Parameters
-    ----------
-    image : numpy.ndarray
-        Intensities in [0, 1].
-
-    Returns
-    -------
-    numpy.ndarray, float64
-        Multiples of 1 / :data:`GRID`, at most 7.5e-9 from the input.
+    The results are multiples of 1 / :data:`GRID`, at most 7.5e-9 from the input.
     """
     return grid(image) / GRID
 
 
 def levels(image: Image, convention: str) -> NDArray[np.uint8]:
-    """Return 8-bit grey levels, rounding half up.
+    """Return 8-bit grey levels of intensities in [0, 1], rounding half up.
 
-    Parameters
-    ----------
-    image : numpy.ndarray
-        Intensities in [0, 1].
-    convention : str
-        ``exact`` rounds on the integer grid, where a half is exactly a half; all
-        others multiply and round in floating point.
-
-    Returns
-    -------
-    numpy.ndarray, uint8
-        Levels from 0 to 255.
+    ``exact`` rounds on the integer grid, where a half is exactly a half; all other
+    conventions multiply and round in floating point.
     """
     if convention != "exact":
         return to_uint8(image)
     return ((2 * 255 * grid(image) + GRID) // (2 * GRID)).astype(np.uint8)
+
+
+def ratio(above: Image, below: Image, otherwise: float) -> Image:
+    """Return ``above / below``, and a constant where ``below`` is not above 0."""
+    out = np.full_like(below, otherwise)
+    return np.divide(above, below, out=out, where=below > 0)
 
 
 def grey_levels(image: Image) -> Image:
@@ -235,16 +212,8 @@ def grey_levels(image: Image) -> Image:
 def stretched(image: Image) -> Image:
     """Return whole grey levels stretched from 0 to 255, as several toolboxes do first.
 
-    Parameters
-    ----------
-    image : numpy.ndarray
-        Intensities.
-
-    Returns
-    -------
-    numpy.ndarray, float64
-        ``round(255 (I - min) / (max - min))``; zeros for a constant image, where the
-        toolboxes divide by zero.
+    ``round(255 (I - min) / (max - min))`` in float64; zeros for a constant image, where
+    the toolboxes divide by zero.
     """
     image = grey_levels(image)
     low, high = image.min(), image.max()

@@ -153,11 +153,11 @@ def _select(
     gains = np.round([term[2] for term in terms], 9)
     chosen = gains == gains.min(axis=0)
     count = chosen.sum(axis=0)
-    kept = sum(np.where(c, t[0], 0) for c, t in zip(chosen, terms, strict=True)) / count
-    available = (
-        sum(np.where(c, t[1], 0) for c, t in zip(chosen, terms, strict=True)) / count
+    first, second = (
+        sum(np.where(c, t[k], 0) for c, t in zip(chosen, terms, strict=True)) / count
+        for k in (0, 1)
     )
-    return kept, available
+    return first, second
 
 
 @metric(

@@ -89,22 +89,11 @@ class EdgePreservation:
 def sobel(
     image: NDArray[Any], border: str = "reflect"
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return 8 times the Sobel gradient.
+    """Return 8 times the Sobel gradient: across columns, and down the rows.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        Floats, or integers for a gradient without rounding.
-    border : str, optional
-        A mode of ``numpy.pad``; by default mirrored without repeating the edge.
+    In the type of the input: integers have no rounding. ``border`` is a mode of
+    ``numpy.pad``; by default the image is mirrored without repeating the edge.
 
-    Returns
-    -------
-    across, down : numpy.ndarray, shape (H, W)
-        Differences between columns and between rows, in the type of the input.
-
-    Notes
-    -----
     In floating point the order of summation decides, by the last bit, which of two
     gradients in a flat area is the larger. The released evaluation sums each
     column of the 3x3 products from top to bottom, and then the columns from left to

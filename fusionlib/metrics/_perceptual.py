@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..images.validation import Image
-from ._common import stretched
+from ._common import ratio, stretched
 from ._gradient import sobel
 from ._windows import smooth
 from .registry import metric
@@ -63,8 +63,8 @@ def _masked_contrast(image: Image) -> Image:
         30,
     )
     narrow, wide = (_blurred(seen, sigma) for sigma in (2.0, 4.0))
-    ratio = np.divide(narrow, wide, out=np.ones_like(wide), where=wide != 0)
-    contrast = np.abs(ratio - 1)
+    quotient = np.divide(narrow, wide, out=np.ones_like(wide), where=wide != 0)
+    contrast = np.abs(quotient - 1)
     return contrast**3 / (contrast**2 + 0.0001)
 
 
@@ -97,20 +97,11 @@ def q_cb(fused: Image, sources: list[Image], *, convention: str = "published") -
     change of all levels by a factor or an offset.
     """
     own, *contrasts = parallel_map(_masked_contrast, [fused, *sources])
-    weights = sum(contrast**2 for contrast in contrasts)
+    weights = np.sum([contrast**2 for contrast in contrasts], axis=0)
     total = np.zeros_like(own)
     for contrast in contrasts:
-        larger = np.maximum(contrast, own)
-        kept = np.divide(
-            np.minimum(contrast, own), larger, out=np.ones_like(own), where=larger > 0
-        )
-        share = np.divide(
-            contrast**2,
-            weights,
-            out=np.full_like(own, 1 / len(contrasts)),
-            where=weights > 0,
-        )
-        total += share * kept
+        kept = ratio(np.minimum(contrast, own), np.maximum(contrast, own), 1)
+        total += ratio(contrast**2, weights, 1 / len(contrasts)) * kept
     return float(total.mean())
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..images.validation import Image
-from ._common import part_of, takes_images
+from ._common import part_of, ratio, takes_images
 from ._structural import CONSTANTS, SIGMA, WINDOW
 from ._windows import Moments, box, gaussian, moments
 from .registry import metric
@@ -51,15 +51,7 @@ class _Piella(NamedTuple):
 def _shared(pairs: list[Moments], similar: list[Image]) -> Image:
     """Return the similarities weighed by the variance of their sources."""
     total: Image = np.sum([pair.second for pair in pairs], axis=0)
-    shares = (
-        np.divide(
-            pair.second,
-            total,
-            out=np.full_like(pair.second, 1 / len(pairs)),
-            where=total > 0,
-        )
-        for pair in pairs
-    )
+    shares = (ratio(pair.second, total, 1 / len(pairs)) for pair in pairs)
     planes = zip(shares, similar, strict=True)
     return np.sum([share * plane for share, plane in planes], axis=0)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from .._compute import parallel_map
 from ..images.validation import Image
-from ._common import part_of, takes_images
+from ._common import part_of, ratio, takes_images
 from ._windows import box, covariances, gaussian, moments
 from .registry import metric
 
@@ -90,8 +90,7 @@ def _shares_exact(
     """Return the factors of the patches, and their norms; flat ones by definition."""
     # far above rounding, far below one grey level in one pixel
     norms = [np.where(norm < 1e-3, 0, norm) for norm in norms]
-    safe = np.where(separate > 0, separate, 1)
-    agreement = np.where(separate > 0, joint / safe, 1)
+    agreement = ratio(joint, separate, 1)
     power = np.minimum(np.tan(np.pi / 2 * np.clip(agreement, 0, 1 - 1e-15)), 10)
     raw = [(norm / WINDOW) ** power for norm in norms]
     total = sum(raw[1:], raw[0])
@@ -99,7 +98,7 @@ def _shares_exact(
     factors = []
     for r, norm in zip(raw, norms, strict=True):
         share = np.where(flat, 1 / len(norms), r / np.where(flat, 1, total))
-        factors.append(np.divide(share, norm, out=np.zeros_like(norm), where=norm > 0))
+        factors.append(ratio(share, norm, 0))
     return factors, norms
 
 
@@ -131,8 +130,7 @@ def _scale_map(fused: Image, images: list[Image], exact: bool) -> Image:
     shares = _shares_exact if exact else _shares_published
     factors, norms = shares(norms, joint, sum(norms[1:], norms[0]))
     length = np.sqrt(area * _quadratic(flat, factors))
-    largest = np.maximum.reduce(norms)
-    gain = np.divide(largest, length, out=np.ones_like(length), where=length > 0)
+    gain = ratio(np.maximum.reduce(norms), length, 1)
 
     curved = covariances([*images, fused], gaussian(WINDOW, SIGMA))
     variance = np.maximum(curved[count, count], 0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._compute import parallel_map
 from ..images.validation import Image
+from ._common import ratio
 
 #: Variances below it, in squared grey levels, are those of a flat window: far above
 #: rounding errors, and at most that of a window whose corner is one level brighter.
@@ -28,17 +29,9 @@ def gaussian(size: int, sigma: float) -> NDArray[np.float64]:
 
 
 def smooth(image: Image, window: NDArray[np.float64]) -> Image:
-    """Average under the window, along both axes, without any border.
+    """Average under a symmetric window, along both axes, without any border.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-    window : numpy.ndarray, shape (n,)
-        Symmetric.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H - n + 1, W - n + 1)
+    Of an image (H, W) and n weights, the result has the shape (H - n + 1, W - n + 1).
     """
     from ._window_kernel import correlate_rows
 
@@ -50,15 +43,8 @@ def covariances(
 ) -> dict[tuple[int, int], Image]:
     """Return the local covariance of each pair of images, itself included.
 
-    Parameters
-    ----------
-    images : list of numpy.ndarray, shape (H, W)
-    window : numpy.ndarray, shape (n,), n odd
-
-    Returns
-    -------
-    dict of numpy.ndarray, shape (H - n + 1, W - n + 1)
-        By indices (k, n) with k <= n. Variances can be below 0 by rounding.
+    By indices (k, n) with k <= n, of the shape that :func:`smooth` returns. Variances
+    can be below 0 by rounding.
     """
     count = len(images)
     pairs = [(k, n) for k in range(count) for n in range(k, count)]
@@ -97,14 +83,7 @@ class Moments:
         means = self.first_mean**2 + self.second_mean**2 + luminance
         product = 2 * self.first_mean * self.second_mean + luminance
         spread = self.first + self.second + contrast
-        alike = np.divide(product, means, out=np.ones_like(means), where=means > 0)
-        structure = np.divide(
-            2 * self.cross + contrast,
-            spread,
-            out=np.ones_like(spread),
-            where=spread > 0,
-        )
-        return alike * structure
+        return ratio(product, means, 1) * ratio(2 * self.cross + contrast, spread, 1)
 
 
 def moments(
@@ -112,16 +91,8 @@ def moments(
 ) -> list[Moments]:
     """Return the statistics of one image with each of several others.
 
-    Parameters
-    ----------
-    first : numpy.ndarray, shape (H, W)
-    others : list of numpy.ndarray, shape (H, W)
-        In grey levels from 0 to 255.
-    window : numpy.ndarray, shape (n,)
-
-    Returns
-    -------
-    list of Moments, of shape (H - n + 1, W - n + 1)
+    Images are in grey levels from 0 to 255; the statistics have the shape that
+    :func:`smooth` returns.
     """
 
     def own(image: Image) -> tuple[Image, Image]:
