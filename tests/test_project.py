@@ -1,6 +1,5 @@
 """The project's own files agree with each other, and with what the code does."""
 
-import ast
 import os
 import re
 import subprocess
@@ -12,6 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from .support.files import ROOT, tracked
+from .support.imports import imports
 from .support.missing import missing
 
 #: Names that conda-forge gives to what the Python index calls otherwise.
@@ -72,17 +72,11 @@ def imported(folder):
     """Packages that the modules of a folder import, each with the files."""
     found = {}
     for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                names = [node.module]
-            else:
-                continue
-            for name in (name.partition(".")[0] for name in names):
-                if name not in {*sys.stdlib_module_names, "fusionlib", "fusionbook"}:
-                    package = PACKAGE.get(name) or BROUGHT.get(name, name)
-                    found.setdefault(package.lower(), set()).add(path.name)
+        for name in imports(path, folder.parent, everywhere=True):
+            name = name.partition(".")[0]
+            if name not in {*sys.stdlib_module_names, "fusionlib", "fusionbook"}:
+                package = PACKAGE.get(name) or BROUGHT.get(name, name)
+                found.setdefault(package.lower(), set()).add(path.name)
     return found
 
 

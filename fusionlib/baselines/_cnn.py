@@ -78,11 +78,7 @@ def score_map(first: Image, second: Image, network: Network) -> Image:
 def focus_map(first: Image, second: Image, network: Network) -> Image:
     """Return the mean score of the windows that hold each pixel, shape (H, W).
 
-    Parameters
-    ----------
-    first, second, network
-        See :func:`score_map`. Images smaller than a window are continued by their
-        mirror.
+    See :func:`score_map`; images smaller than a window are continued by their mirror.
     """
     height, width = first.shape
     missing = [(0, max(0, WINDOW - side)) for side in first.shape]
@@ -132,14 +128,8 @@ def fuse_pyramids(
 ) -> Image:
     """Fuse the Laplacian pyramids of two images; see :func:`cnn`.
 
-    Parameters
-    ----------
-    infrared, visible : numpy.ndarray, shape (H, W)
-        The images.
-    weight : numpy.ndarray, shape (H, W)
-        Weight of the infrared image where the two are alike.
-    threshold : float
-        Match above which they are alike.
+    All have the shape (H, W). ``weight`` is that of the infrared image where the two
+    are alike: where they match by more than ``threshold``.
     """
     levels = max(0, min(infrared.shape).bit_length() - 2)
     weights = [weight]

@@ -81,14 +81,8 @@ def windows(
 ) -> Iterator[Array]:
     """Yield the windows of all bands on the grid of the real Fourier transform.
 
-    Parameters
-    ----------
-    shape : sequence of two int
-        Size of the image.
-    lowpass : callable
-        :func:`atrous` or :func:`meyer`.
-    directions : sequence of int
-        Number of directions on each level, the coarsest first.
+    For an image of this shape; ``lowpass`` is :func:`atrous` or :func:`meyer`, and
+    ``directions`` has their number on each level, the coarsest first.
     """
     u, v = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
 

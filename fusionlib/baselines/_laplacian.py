@@ -20,13 +20,8 @@ _KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 def pyramid_reduce(image: Image, border: str = "mirror") -> Image:
     """Smooth with the generating kernel and keep every other sample.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        A level of a Gaussian pyramid.
-    border : {"mirror", "reflect"}, optional
-        What continues the image: its mirror about the outermost sample, or about the
-        edge beyond it, which repeats that sample.
+    What continues the image at the ``border`` is its mirror about the outermost sample,
+    "mirror", or about the edge beyond it, which repeats that sample, "reflect".
     """
     for axis in (0, 1):
         image = scipy.ndimage.correlate1d(image, _KERNEL, axis, mode=border)
@@ -38,14 +33,8 @@ def pyramid_expand(
 ) -> Image:
     """Interpolate an image to the grid of ``shape`` that it was reduced from.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (ceil(H / 2), ceil(W / 2))
-        A level of a Gaussian pyramid.
-    shape : tuple of int
-        (H, W), the size of the next finer level.
-    border : {"mirror", "reflect"}, optional
-        See :func:`pyramid_reduce`.
+    ``shape`` is (H, W), the image has ceil(H / 2) x ceil(W / 2) samples; ``border`` is
+    that of :func:`pyramid_reduce`.
     """
     # One sample of the coarse level is as far as the kernel reaches.
     margin = 1 if border == "reflect" else 0
@@ -64,12 +53,8 @@ def pyramid_expand(
 def laplacian_pyramid(levels: int, border: str = "mirror") -> Transform:
     """Return the Laplacian pyramid, the coarsest level first.
 
-    Parameters
-    ----------
-    levels : int
-        Number of detail levels; fewer where the image is too small.
-    border : {"mirror", "reflect"}, optional
-        See :func:`pyramid_reduce`.
+    It has fewer ``levels`` where the image is too small; ``border`` is that of
+    :func:`pyramid_reduce`.
     """
 
     def analyse(image: Image) -> list[Image]:

@@ -95,15 +95,9 @@ def fuse_bands(
 def mirrored(image: Image, margin: int, size: Callable[[int], int]) -> Image:
     """Return the image with a mirrored margin, for a transform that wraps around.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        The image, which begins at (margin, margin) of the result.
-    margin : int
-        Width in pixels at each side. Opposite sides stay apart if this is as much as
-        the filters of the transform reach.
-    size : callable
-        Returns the side that the result shall have for the side that it needs.
+    The image begins at (margin, margin) of the result, whose sides are what ``size``
+    returns for those that it needs. Opposite sides of the image stay apart if the
+    margin is as much as the filters of the transform reach.
     """
     widths = [(margin, size(side + 2 * margin) - side - margin) for side in image.shape]
     return np.pad(image, widths, mode="symmetric")

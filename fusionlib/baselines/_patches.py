@@ -156,12 +156,8 @@ def learn_classes(
 ) -> list[Array]:
     """Learn a dictionary for each class of patches, with up to 128 atoms.
 
-    Parameters
-    ----------
-    classes, signals : sequence of K arrays, shape (P,) and (P, n)
-        The class of each patch of each source, and the patches.
-    sparsity, seed : int
-        See :func:`learn`.
+    Of K sources, ``classes`` has the class of each patch, shape (P,), and ``signals``
+    the patches, shape (P, n); see :func:`learn`.
     """
     every = np.concatenate(classes)
     rows = np.concatenate(signals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
+from scipy.ndimage import median_filter, uniform_filter
 
 from ..images.validation import Image, check_positive_int
 from .registry import method
@@ -53,15 +53,8 @@ def two_scale(
     median = check_positive_int(median, "median")
     published = convention == "published"
     borders = ("wrap", "constant") if published else ("reflect", "reflect")
-    bases, medians = (
-        np.stack([smooth(s, width, mode=mode) for s in sources])
-        for smooth, width, mode in zip(
-            (scipy.ndimage.uniform_filter, scipy.ndimage.median_filter),
-            (window, median),
-            borders,
-            strict=True,
-        )
-    )
+    bases = np.stack([uniform_filter(s, window, mode=borders[0]) for s in sources])
+    medians = np.stack([median_filter(s, median, mode=borders[1]) for s in sources])
     saliency = (bases - medians) ** 2
     total = saliency.sum(axis=0)
     flat = total == 0

@@ -102,29 +102,11 @@ class Evaluator:
     def __call__(
         self, method: str, number: int, path: Path, dictionary: Path | None = None
     ) -> Result:
-        """Fuse a real pair, write the image, and evaluate it as written.
+        """Fuse the real pair of a number, write the image, evaluate it as written.
 
-        Parameters
-        ----------
-        method : str
-            One of :func:`method_names`.
-        number : int
-            Number of the real pair, 1 to 21.
-        path : pathlib.Path
-            Where the fused image is written.
-        dictionary : pathlib.Path, optional
-            A dictionary file for a method that takes one.
-
-        Returns
-        -------
-        dict
-            A line of the results: the metrics in the published convention, and
-            ``seconds`` of the fusion.
-
-        Raises
-        ------
-        InputError
-            If the pair, the weights or the dictionary cannot be used.
+        ``method`` is one of :func:`method_names`, and ``dictionary`` a file for a
+        method that takes one. Returns a line of the results: the metrics in the
+        published convention, and ``seconds`` of the fusion.
         """
         from ..data import load_pair
         from ..metrics import evaluate

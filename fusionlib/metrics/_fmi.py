@@ -139,20 +139,10 @@ def _edges(image: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def features(image: Image, feature: str, *, convention: str = "published") -> Image:
-    """Return the feature image that FMI reads its windows from.
+    """Return the feature image that FMI reads its windows from, see :func:`fmi_map`.
 
-    Parameters
-    ----------
-    image : numpy.ndarray, shape (H, W)
-        Intensities in [0, 1].
-    feature, convention : str
-        See :func:`fmi_map`.
-
-    Returns
-    -------
-    numpy.ndarray, float64
-        Shape (H, W); for wavelets (2h, 2w) with h = (H + 101) // 2 and w likewise,
-        rescaled to [0, 1] in the published convention.
+    In float64, of the shape (H, W) of the image; for wavelets (2h, 2w) with
+    h = (H + 101) // 2 and w likewise, rescaled to [0, 1] in the published convention.
     """
     exact = convention == "exact"
     if feature == "pixel":
@@ -161,14 +151,8 @@ def features(image: Image, feature: str, *, convention: str = "published") -> Im
         plane: NDArray[Any] = grid(image) if exact else image
         if feature == "edge":
             return _edges(plane).astype(np.float64)
-        padded = np.concatenate(
-            [
-                2 * plane[:, :1] - plane[:, 1:2],
-                plane,
-                2 * plane[:, -1:] - plane[:, -2:-1],
-            ],
-            axis=1,
-        )
+        ends = 2 * plane[:, :1] - plane[:, 1:2], 2 * plane[:, -1:] - plane[:, -2:-1]
+        padded = np.hstack([ends[0], plane, ends[1]])
         return (padded[:, 2:] - padded[:, :-2]) / 2
     coefficients = (
         scipy.fft.dctn(image, norm="ortho") if feature == "dct" else _wavelet(image)

