@@ -9,7 +9,7 @@ from fusionlib.data import Pair
 from fusionlib.images.io import to_uint8
 
 from .explorers._templates import render
-from .packing import as_text, encode
+from .packing import webp
 
 __all__ = ["sensor_pair"]
 
@@ -40,8 +40,7 @@ def sensor_pair(
     pictures = [
         {
             "name": name,
-            "address": "data:image/webp;base64,"
-            + as_text(encode(to_uint8(image), "WEBP", quality=88, method=6)),
+            "address": webp(to_uint8(image), 88),
             "arrow": _arrow(*arrow),
         }
         for name, image, arrow in views

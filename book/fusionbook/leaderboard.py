@@ -19,10 +19,10 @@ import numpy as np
 from fusionlib.config import FusionConfig
 from fusionlib.data import Pair, load_pair, scenes
 from fusionlib.errors import InputError, describe
-from fusionlib.evaluation.variants import target_contrast, texture_retention
 from fusionlib.images.io import to_uint8
 from fusionlib.images.validation import Image
-from fusionlib.metrics import n_abf
+
+from .trade import TRUTH, truth
 
 __all__ = ["BASELINES", "MORE", "evaluate", "leaderboard", "load"]
 
@@ -115,12 +115,7 @@ def evaluate(method: Method, pair: Pair) -> dict[str, float]:
             f"fuse must return an image of shape {pair.infrared.shape}, "
             f"got shape {fused.shape} or values that are not finite"
         )
-    fused = to_uint8(np.clip(fused, 0, 1)) / 255
-    return {
-        "target": target_contrast(fused, pair),
-        "texture": texture_retention(fused, pair),
-        "N_abf": n_abf(fused, pair.sources, convention="exact"),
-    }
+    return dict(zip(TRUTH, truth(to_uint8(fused) / 255, pair), strict=True))
 
 
 def leaderboard(

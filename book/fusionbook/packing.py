@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["as_text", "encode", "pack"]
+__all__ = ["as_text", "encode", "pack", "webp"]
 
 
 def encode(image: NDArray[Any], form: str, **options: Any) -> bytes:
@@ -34,6 +34,12 @@ def encode(image: NDArray[Any], form: str, **options: Any) -> bytes:
 def as_text(content: bytes) -> str:
     """Return bytes in base64."""
     return base64.b64encode(content).decode()
+
+
+def webp(image: NDArray[np.uint8], quality: int, effort: int = 6) -> str:
+    """Return an image as an address that holds it, in WebP; ``effort`` is 0 to 6."""
+    content = encode(image, "WEBP", quality=quality, method=effort)
+    return "data:image/webp;base64," + as_text(content)
 
 
 def pack(

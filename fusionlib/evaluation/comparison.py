@@ -142,25 +142,21 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """Return the table of means in Markdown; the best of a column is bold."""
-        titles = [f"{name} {_arrow(name, '↑', '↓')}" for name in self.metrics]
-        rows = [["Method", *titles, "Mean rank"], ["---"] * (len(titles) + 2)]
+        rows = [self._header(), ["---"] * (len(self.metrics) + 2)]
         for cells, best in zip(self.summary(), self._is_best(), strict=True):
-            cells = [cell.replace("|", r"\|") for cell in cells]
-            pairs = zip(cells, best, strict=True)
+            pairs = zip((cell.replace("|", r"\|") for cell in cells), best, strict=True)
             rows.append([f"**{c}**" if is_best else c for c, is_best in pairs])
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         return "\n".join([*lines, "", self.note, ""])
 
     def to_latex(self) -> str:
         """Return the table of means for LaTeX; the best of a column is bold."""
-        arrows = [_arrow(n, r"$\uparrow$", r"$\downarrow$") for n in self.metrics]
-        titles = [
-            f"${METRICS[n].symbol}$ {a}"
-            for n, a in zip(self.metrics, arrows, strict=True)
-        ]
+        arrows = {"higher": r"$\uparrow$", "lower": r"$\downarrow$"}
+        titles = [f"${m.symbol}$ {arrows[m.direction]}"
+                  for m in map(METRICS.__getitem__, self.metrics)]  # fmt: skip
         rows = [" & ".join(["Method", *titles, "Mean rank"])]
         for cells, best in zip(self.summary("+-"), self._is_best(), strict=True):
-            texts = [_tex(cell).replace("+-", r"$\pm$") for cell in cells]
+            texts = (_tex(cell).replace("+-", r"$\pm$") for cell in cells)
             pairs = zip(texts, best, strict=True)
             rows.append(
                 " & ".join(rf"\textbf{{{t}}}" if is_best else t for t, is_best in pairs)
@@ -184,9 +180,10 @@ class Comparison:
         )
 
     def _table(self) -> str:
-        names = (f"{name} {_arrow(name, '↑', '↓')}" for name in self.metrics)
-        header = ("Method", *names, "Mean rank")
-        return table(header, self.summary(), self.note, self._is_best())
+        return table(self._header(), self.summary(), self.note, self._is_best())
+
+    def _header(self) -> list[str]:
+        return ["Method", *map(_titled, self.metrics), "Mean rank"]
 
     def _repr_html_(self) -> str:
         row = figure(self.images, self.pairs[0]) if self.images else ""
@@ -293,7 +290,7 @@ class Comparison:
             means, margins = self.means[self.order, j], self.margins[self.order, j]
             widths = np.nan_to_num(margins, posinf=0)
             panel.errorbar(means, places, xerr=widths, fmt="o", ms=4, capsize=2)
-            panel.set_title(f"{name} {_arrow(name, '↑', '↓')}", fontsize=10)
+            panel.set_title(_titled(name), fontsize=10)
             panel.set_yticks(places, [self.methods[k] for k in self.order], fontsize=8)
             panel.tick_params(axis="x", labelsize=8)
             panel.grid(axis="x", alpha=0.3)
@@ -303,8 +300,8 @@ class Comparison:
             figure.savefig(temporary, format=ending, dpi=150)
 
 
-def _arrow(name: str, up: str, down: str) -> str:
-    return up if METRICS[name].direction == "higher" else down
+def _titled(name: str) -> str:
+    return f"{name} {'↑' if METRICS[name].direction == 'higher' else '↓'}"
 
 
 def _tex(text: str) -> str:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ..packing import as_text, encode
+from ..packing import webp
 from ._arithmetic import Bytes
 from ._controls import Control
 from ._core import View
@@ -80,16 +80,10 @@ def _affordable(images: Sequence[Bytes]) -> list[str]:
     sample = images[::7]
     for quality in QUALITIES:
         # A few of them tell at once when a quality is far too good.
-        size = sum(len(_webp(image, quality)) for image in sample)
+        size = sum(len(webp(image, quality, 4)) for image in sample)
         if size * len(images) > 1.2 * FRAME_BUDGET * len(sample):
             continue
-        encoded = [_webp(image, quality) for image in images]
+        encoded = [webp(image, quality, 4) for image in images]
         if sum(map(len, encoded)) <= FRAME_BUDGET:
             return encoded
-    return [_webp(image, QUALITIES[-1]) for image in images]
-
-
-def _webp(image: Bytes, quality: int) -> str:
-    """Return an image as a data URI."""
-    content = encode(image, "WEBP", quality=quality, method=4)
-    return "data:image/webp;base64," + as_text(content)
+    return [webp(image, QUALITIES[-1], 4) for image in images]

@@ -14,7 +14,7 @@ import numpy as np
 from fusionlib.errors import InputError
 from fusionlib.images.io import to_uint8
 
-from ..packing import as_text, encode
+from ..packing import webp
 from ._templates import render
 
 __all__ = ["Wipe"]
@@ -74,9 +74,5 @@ class Wipe:
 
     def _repr_html_(self) -> str:
         """Return markup, images, style and script."""
-        addresses = {
-            name: "data:image/webp;base64,"
-            + as_text(encode(image, "WEBP", quality=QUALITY, method=6))
-            for name, image in self.images.items()
-        }
+        addresses = {name: webp(image, QUALITY) for name, image in self.images.items()}
         return render("wipe.html", wipe=self, addresses=addresses)
