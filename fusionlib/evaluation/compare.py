@@ -26,7 +26,7 @@ from ..data import VIFB, Pair, load_pair, vifb_pairs
 from ..errors import InputError, some
 from ..images.colour import COLOUR, take_grey
 from ..images.io import read_levels, to_uint8, write_image
-from ..images.validation import as_array, check_choice
+from ..images.validation import as_array, check_choice, check_same_shape
 from ..metrics import check_names, evaluate
 from ..metrics.registry import defined
 from .comparison import Comparison
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from .runner import Progress, Record
 
 __all__ = ["Plan", "compare"]
+
+#: What the sources are called.
+BANDS = ("IR", "VIS")
 
 
 def compare(
@@ -128,10 +131,8 @@ class _Source:
         """Return infrared and visible; grey in three channels becomes grey."""
         given = self.given
         if isinstance(given, FilePair):
-            images: list[Any] = [
-                read_levels(given.ir, "IR"),
-                read_levels(given.vis, "VIS"),
-            ]
+            files = zip((given.ir, given.vis), BANDS, strict=True)
+            images: list[Any] = [read_levels(*file) for file in files]
         else:
             pair = load_pair(given) if isinstance(given, str) else given
             images = list(pair.sources)
@@ -315,7 +316,7 @@ class Plan:
                 worker.kept = self.sources[0].load()
             found = [worker(task) for task in tasks]
             if worker.kept is not None:
-                names = ("IR", "VIS", *self.entries)
+                names = (*BANDS, *self.entries)
                 images = dict(zip(names, worker.kept, strict=True))
         else:
             with Runner(folder) as runner:
@@ -345,20 +346,14 @@ class Plan:
         digests, wrong = {}, []
         for source in self.sources:
             images = source.load()
-            shapes = {image.shape[:2] for image in images}
-            if len(shapes) > 1:
-                first, second = ("x".join(map(str, i.shape[:2])) for i in images)
-                raise InputError(
-                    f"the sources of {source.name} must have the same size, got "
-                    f"{first} and {second}"
-                )
+            check_same_shape(images, [f"{band} of {source.name}" for band in BANDS])
             digests["", source.name] = array_digest(*images)
             for name, files in self.entries.items():
                 if files is None:
                     continue
                 image = _fused_image(name, files[source.name])
                 digests[name, source.name] = array_digest(image)
-                if image.shape[:2] not in shapes:
+                if image.shape[:2] != images[0].shape[:2]:
                     size = "x".join(map(str, image.shape[:2]))
                     wrong.append(f"{source.name} of {name} ({size})")
         if wrong:

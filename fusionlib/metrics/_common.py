@@ -42,28 +42,13 @@ def check_order(fused: Any, sources: Any) -> None:
 def prepare(
     fused: Any, sources: Any, name: str = "metrics", smallest: int = 1
 ) -> tuple[Image, list[Image]]:
-    """Check what every metric takes and return it as float64 arrays.
-
-    Parameters
-    ----------
-    fused : array_like, shape (H, W)
-        The fused image, in [0, 1].
-    sources : sequence of array_like, shape (H, W)
-        K >= 2 source images, in [0, 1].
-    name : str, optional
-        What is computed, for messages.
-    smallest : int, optional
-        Smallest side, in pixels, on which it is defined.
-
-    Returns
-    -------
-    fused : numpy.ndarray, shape (H, W)
-    sources : list of numpy.ndarray, shape (H, W)
+    """Return fused image and sources, all of shape (H, W), as float64 arrays.
 
     Raises
     ------
     InputError
-        If one of them is not valid, or smaller than ``smallest``.
+        If one of them is not valid, or a side is below ``smallest``, from which on what
+        is called ``name`` is defined.
     """
     check_order(fused, sources)
     fused = as_image(fused, "fused")
