@@ -507,8 +507,10 @@ def fuse_image(
 
     Parameters
     ----------
-    sources, config, weights, device, register, max_memory
-        See :func:`fuse`. Integer sources are converted one at a time.
+    sources
+        See :func:`fuse`. Integer ones are converted one at a time.
+    config, weights, device, register, max_memory
+        See :func:`fuse`.
 
     Returns
     -------

@@ -60,6 +60,8 @@ class System:
 _T, _F, _S, _L = FAMILIES
 
 #: The systems by name; what is a method of the library has its name there.
+#:
+#: :meta hide-value:
 SYSTEMS: Mapping[str, System] = {
     "laplacian": System("Laplacian\npyramid", 1983, _T, None, (0, 2)),
     "dwt": System("Wavelets", 1995, _T, 2, (1, 0), ("laplacian",)),

@@ -59,8 +59,8 @@ def _fmi(of: str, blind: str = _ONE, fooled: tuple[str, str] = _COPY) -> Fact:
 
 
 FACTS: Mapping[str, Fact] = {
-    "FMI_dct": _fmi("DCT coefficients, in 3x3 windows,"),
-    "FMI_w": _fmi("wavelet coefficients, in 3x3 windows,"),
+    "FMI_dct": _fmi("DCT coefficients, in 3×3 windows,"),
+    "FMI_w": _fmi("wavelet coefficients, in 3×3 windows,"),
     "SSIM_a": Fact(
         "How alike in brightness, contrast and structure are F and each source?",
         r"\frac12 \sum_k \mathrm{SSIM}(F, I_k)",
@@ -103,10 +103,10 @@ FACTS: Mapping[str, Fact] = {
         "contrast; a constant image scores nearly 1",
         _FLAT,
     ),
-    "FMI_pixel": _fmi("grey values, in 3x3 windows,"),
-    "FMI_gradient": _fmi("gradients, in 3x3 windows,"),
+    "FMI_pixel": _fmi("grey values, in 3×3 windows,"),
+    "FMI_gradient": _fmi("gradients, in 3×3 windows,"),
     "FMI_edge": _fmi(
-        "edges, in 3x3 windows,",
+        "edges, in 3×3 windows,",
         "most of the image: windows without an edge count 1",
     ),
     "MS_SSIM": Fact(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fusionbook.text import markdown_table
 from fusionlib.baselines import METHODS
 from fusionlib.evaluation.tables import Published
 
@@ -140,12 +141,13 @@ def method_table(names: Iterable[str] = METHODS) -> Any:
     """
     from IPython.display import Markdown
 
-    lines = [["Name", "In full", "What it does", "Seconds"], ["---"] * 4]
+    lines = []
     for name in names:
         entry, (full, sentence) = METHODS[name], WORDS[name]
         source = f", {entry.reference} {entry.year}" if entry.year else ""
         lines.append([f"`{name}`", full + source, sentence, f"{entry.seconds:g}"])
-    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    head = ["Name", "In full", "What it does", "Seconds"]
+    return Markdown(markdown_table(head, lines))
 
 
 def table_html(

@@ -5,6 +5,7 @@ Imports IPython where it shows something; nothing in the library imports this mo
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -392,10 +393,24 @@ def beside_paper(
     return Markdown(markdown_table(heads, rows))
 
 
+#: A hyphen that stands for a minus sign, and what a cell with a number begins with.
+_MINUS = re.compile(r"(?<![\w.-])-(?=\.?\d)")
+_NUMBER = re.compile(r"[*(\[]*[+−]?\.?\d")
+
+
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, all columns but the first to the right."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """Return a table in Markdown: numbers to the right, words to the left.
+
+    A column is one of numbers if each of its cells begins with a number or has
+    neither letters nor digits; the first column is to the left. Negative numbers get
+    a minus sign instead of a hyphen.
+    """
+    rows = [[_MINUS.sub("−", cell) for cell in row] for row in rows]
+    rules = ["---"]
+    for k in range(1, len(head)):
+        cells = [row[k] for row in rows if k < len(row) and re.search(r"\w", row[k])]
+        rules.append("---:" if all(map(_NUMBER.match, cells)) else "---")
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rules, *rows])
 
 
 def _wording(name: str) -> tuple[str, str]:

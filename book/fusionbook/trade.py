@@ -51,7 +51,7 @@ Fuse = Callable[[Sequence[Image]], Image]
 #: What :func:`truth` returns.
 TRUTH = ("target", "texture", "N_abf")
 
-#: Pixels beside a rendered edge in which halos are looked for: from, to.
+#: Pixels beside a rendered edge in which halos are looked for, from and to.
 EDGE = (2, 16)
 
 #: Width of the strip along the border, and of what is cut off around it, in pixels.

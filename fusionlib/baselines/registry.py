@@ -120,7 +120,9 @@ class Method:
 
 _METHODS: dict[str, Method] = {}
 
-#: All methods by name: those of the paper's tables, then the others by year.
+#: All methods by name, those of the paper's tables first, then the others by year.
+#:
+#: :meta hide-value:
 METHODS: Mapping[str, Method] = MappingProxyType(_METHODS)
 
 

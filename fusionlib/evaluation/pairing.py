@@ -29,8 +29,11 @@ _WILDCARDS = re.compile(r"(\*\*/|(?:[*?]|\[!?\]?[^]/]*\])+)")
 class FilePair(NamedTuple):
     """Two files that show one scene, and what to call the fused image."""
 
+    #: Name of the fused image.
     name: str
+    #: Path of the infrared image.
     ir: str
+    #: Path of the visible image.
     vis: str
 
 

@@ -68,7 +68,7 @@ __all__ = [
     "write_csv",
 ]
 
-#: A line of the manifest: ``name``, ``group``, ``inputs``, ``settings`` as in
+#: A line of the manifest. It has ``name``, ``group``, ``inputs``, ``settings`` as in
 #: :class:`Item`; ``result``, "done" or "failed"; ``error``, why it failed; ``files``,
 #: the digest of each; ``value``, what the work returned; ``seconds``; ``version``.
 Record = dict[str, Any]

@@ -50,10 +50,12 @@ Activities = dict[str, NDArray[np.float64]]
 #: inputs from which it had been subtracted.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
-#: What a row holds besides pair and variant. ``shift``: mean of fused minus mean of
-#: sources, in levels of 255. ``negative``: share of the energy of F_d in negative
-#: values. ``spread``: mean distance of the weights from 1/K. ``target``, ``texture``:
-#: see :func:`target_contrast` and :func:`texture_retention`, for rendered scenes.
+#: What a row holds besides pair and variant.
+#:
+#: ``shift``: mean of fused minus mean of sources, in levels of 255. ``negative``: share
+#: of the energy of F_d in negative values. ``spread``: mean distance of the weights
+#: from 1/K. ``target``, ``texture``: see :func:`target_contrast` and
+#: :func:`texture_retention`, for rendered scenes.
 COLUMNS = (
     "psnr_mean", "N_abf", "N_abf_exact", "Q_abf_kumar", "SSIM_a", "EN", "FMI_dct",
     "FMI_w", "shift", "negative", "spread", "target", "texture",
@@ -148,6 +150,8 @@ def _variants() -> Iterator[Variant]:
 
 
 #: The variants by name.
+#:
+#: :meta hide-value:
 VARIANTS: Mapping[str, Variant] = {v.name: v for v in _variants()}
 
 

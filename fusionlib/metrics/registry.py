@@ -152,6 +152,8 @@ class Metric:
 _METRICS: dict[str, Metric] = {}
 
 #: All metrics by name; the paper's four first.
+#:
+#: :meta hide-value:
 METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
 
 

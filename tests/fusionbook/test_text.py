@@ -18,6 +18,7 @@ from fusionbook.text import (
     beside_paper,
     by_kind,
     key_numbers,
+    markdown_table,
     open_chapter,
     paper_note,
     paper_value,
@@ -159,3 +160,14 @@ def test_only_partial_weights_get_a_warning(seeded):
     assert partial_note(seeded) is None
     incomplete = dataclasses.replace(seeded, partial="one tap only")
     assert "one tap only" in partial_note(incomplete).data
+
+
+def test_columns_of_words_are_to_the_left_and_negative_numbers_have_a_minus_sign():
+    rows = [
+        ("a-1", "**-0.5** (-1 … +2)", "turn by -5°", "", "2026-11-30"),
+        ("b", "[15]", "exact", "–", "1e-05"),
+    ]
+    table = markdown_table(("", "number", "words", "none", "text"), rows).splitlines()
+    assert table[1] == "| --- | ---: | --- | ---: | ---: |"
+    assert table[2] == "| a-1 | **−0.5** (−1 … +2) | turn by −5° |  | 2026-11-30 |"
+    assert table[3] == "| b | [15] | exact | – | 1e-05 |"
