@@ -38,7 +38,7 @@ table:has(tr:nth-child(9)), .cell_output:has(tr:nth-child(9)) {
 .pst-scrollable-table-container { overflow: visible; }
 figure img { max-height: 215mm; object-fit: contain; }
 pre { white-space: pre-wrap; }
-h1, h2, h3 { break-after: avoid; break-inside: avoid; }
+h1, h2, h3, dt { break-after: avoid; break-inside: avoid; }
 figcaption, figcaption * { color: #333 !important; opacity: 1 !important; }
 p { orphans: 3; widows: 3; }
 details > summary { list-style: none; }
@@ -82,6 +82,10 @@ def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
         article = soup.select_one("article.bd-article") or soup.select_one("article")
         if article is None:
             raise RuntimeError(f"{path} has no article")
+        for explorer in article.select(".fl-explorer"):
+            note = soup.new_tag("p")
+            note.string = "(An explorer, which paper cannot show: see the page.)"
+            explorer.insert_before(note)
         for live in article.select(f"{LIVE}, {FOLDED}"):
             live.decompose()
         if not solutions:
@@ -108,7 +112,8 @@ def one_page(html: Path, documents: list[str], *, solutions: bool) -> str:
     for script in scripts:
         whole.head.append(script)
     whole.html["data-theme"] = whole.html["data-mode"] = "light"
-    return str(whole)
+    # Printers rarely have the coloured sign that stands for a green run.
+    return str(whole).replace("\u2705", "\u2713")
 
 
 def chromium() -> str | None:

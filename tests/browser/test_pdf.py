@@ -17,6 +17,7 @@ PAGE = """<!doctype html><html data-theme="dark"><head><meta charset="utf-8">
 <h1>{name}</h1><p><a href="two.html">next</a></p><img src="_images/a.png" alt="a">
 <div class="fl-explorer">live</div><script>broken(</script>
 <div class="admonition solution dropdown"><p>Answer {name}</p></div>
+<p>Run: \u2705</p>
 <details><summary>Hint</summary><p>folded {name}</p></details>
 <details class="admonition hide above-input"><p>drawing code</p></details>
 </article></body></html>
@@ -52,6 +53,8 @@ def test_one_page_holds_all_and_solutions_only_if_asked(printer, html):
     for text in (without, whole):
         assert text.index("folded one") < text.index("folded two")
         assert "live" not in text
+        assert text.count("An explorer, which paper cannot show") == 2
+        assert text.count("Run: \u2713") == 2  # the fonts of a printer have it
         assert "broken(" not in text
         assert "menu" not in text
         assert "drawing code" not in text
