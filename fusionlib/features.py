@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "activities", "build_network", "feature_maps"]
 
-
 #: Side of the empty image whose response is the floor of activities: the middle of it
 #: sees none of the network's zeros beside the image.
 EMPTY = 128

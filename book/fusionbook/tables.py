@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fusionbook.text import markdown_table
 from fusionlib.baselines import METHODS
 from fusionlib.evaluation.tables import Published
+
+from .text import markdown_table
 
 __all__ = ["WORDS", "agreement", "method_table", "table_html"]
 

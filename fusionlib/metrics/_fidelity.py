@@ -153,11 +153,11 @@ def _select(
     gains = np.round([term[2] for term in terms], 9)
     chosen = gains == gains.min(axis=0)
     count = chosen.sum(axis=0)
-    first, second = (
+    kept, available = (
         sum(np.where(c, t[k], 0) for c, t in zip(chosen, terms, strict=True)) / count
         for k in (0, 1)
     )
-    return first, second
+    return kept, available
 
 
 @metric(
