@@ -44,7 +44,7 @@ class ResultDisplay:
 
     @property
     def weights(self) -> Any:
-        """An error that says which weights there are."""
+        """Raise AttributeError, with the names of what is meant by *weights*."""
         raise AttributeError(
             "FusionResult has no weights; maps by layer are C, C_hat, W, W_hat and "
             "F_d_i, as in W_hat['relu2_1'], and the network is in provenance"

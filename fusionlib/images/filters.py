@@ -51,8 +51,10 @@ def guided_filter(
 
     Parameters
     ----------
-    plane, guide : numpy.ndarray, shape (H, W)
-        What to smooth, and the image whose edges stay; the guide in [0, 1].
+    plane : numpy.ndarray, shape (H, W)
+        What to smooth.
+    guide : numpy.ndarray, shape (H, W)
+        The image whose edges stay, in [0, 1].
     radius : int
         r, in pixels.
     variance : float, optional
