@@ -1,4 +1,4 @@
-"""Reading what `fusionlib ablation` wrote, and how certain its differences are."""
+"""Reading what ``fusionlib ablation`` wrote, and how certain its differences are."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def paired_bootstrap(
 
     References
     ----------
-    * B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993.
+    * B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall,
+      1993.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():

@@ -1,4 +1,4 @@
-"""Tables and figure of the book's page on speed, from what `make bench` wrote.
+"""Tables and figure of the book's page on speed, from what ``make bench`` wrote.
 
 Imports matplotlib when a figure is asked for, and measures nothing itself: that is
 ``benchmarks/bench_fusion.py``.

@@ -79,7 +79,7 @@ def gram(phi: Tensor) -> Tensor:
     References
     ----------
     * L. A. Gatys, A. S. Ecker, M. Bethge, "Image Style Transfer Using
-      Convolutional Neural Networks", CVPR 2016, doi:10.1109/CVPR.2016.265.
+      Convolutional Neural Networks", CVPR 2016, https://doi.org/10.1109/CVPR.2016.265.
     """
     rows = phi.flatten(1)
     return rows @ rows.T / rows.shape[1]
@@ -124,7 +124,7 @@ def adain(phi: Tensor, style: Tensor) -> Tensor:
     References
     ----------
     * X. Huang, S. Belongie, "Arbitrary Style Transfer in Real-Time with Adaptive
-      Instance Normalization", ICCV 2017, doi:10.1109/ICCV.2017.167.
+      Instance Normalization", ICCV 2017, https://doi.org/10.1109/ICCV.2017.167.
     """
     (mean, deviation), (wanted_mean, wanted) = (
         [one[:, None, None] for one in moments(maps)] for maps in (phi, style)
@@ -165,7 +165,7 @@ def optimise(
     References
     ----------
     * C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017,
-      doi:10.23915/distill.00007.
+      https://doi.org/10.23915/distill.00007.
     """
     first = np.asarray(start, float)
     rows, columns = (np.arange(n) / n for n in first.shape)

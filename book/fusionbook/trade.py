@@ -54,8 +54,11 @@ TRUTH = ("target", "texture", "N_abf")
 #: Pixels beside a rendered edge in which halos are looked for, from and to.
 EDGE = (2, 16)
 
-#: Width of the strip along the border, and of what is cut off around it, in pixels.
-STRIP, CUT = 8, 32
+#: Width of the strip along the border, in pixels.
+STRIP = 8
+
+#: Pixels that are cut off around an image before it is fused again.
+CUT = 32
 
 
 def fuser(method: str | FusionConfig, model: Model) -> Fuse:

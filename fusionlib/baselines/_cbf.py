@@ -107,7 +107,7 @@ def cbf(
     ----------
     * B. K. Shreyamsha Kumar, "Image fusion based on pixel significance using
       cross bilateral filter", Signal, Image and Video Processing, 2013.
-      doi:10.1007/s11760-013-0556-9
+      https://doi.org/10.1007/s11760-013-0556-9
 
     Examples
     --------

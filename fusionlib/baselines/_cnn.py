@@ -198,7 +198,7 @@ def cnn(
     * Y. Liu, X. Chen, J. Cheng, H. Peng, Z. Wang, "Infrared and visible image fusion
       with convolutional neural networks", International Journal of Wavelets,
       Multiresolution and Information Processing 16(3), 2018.
-      doi:10.1142/S0219691318500182
+      https://doi.org/10.1142/S0219691318500182
     """
     infrared, visible = sources
     threshold = check_positive(threshold, "threshold")
@@ -237,7 +237,7 @@ def cnn_focus(
     ----------
     * Y. Liu, X. Chen, H. Peng, Z. Wang, "Multi-focus image fusion with a deep
       convolutional neural network", Information Fusion 36, 2017.
-      doi:10.1016/j.inffus.2016.12.001
+      https://doi.org/10.1016/j.inffus.2016.12.001
     """
     area = check_positive(area, "area")
     radius = check_positive_int(radius, "radius")

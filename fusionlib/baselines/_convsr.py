@@ -62,7 +62,10 @@ def sparse_maps(
     iterations: int = 500,
     workers: int = 1,
 ) -> Maps:
-    """Solve the convolutional basis pursuit denoising problem of this module.
+    """Write a detail image as a sum of filters, convolved with sparse maps.
+
+    The maps minimise half the squared error of that sum plus ``lam`` times their
+    l1-norm (convolutional basis pursuit denoising).
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def sparse_maps(
     ----------
     * B. Wohlberg, "Efficient algorithms for convolutional sparse
       representations", IEEE Transactions on Image Processing 25(1), 2016.
-      doi:10.1109/TIP.2015.2495260
+      https://doi.org/10.1109/TIP.2015.2495260
     * B. Wohlberg, "ADMM penalty parameter selection by residual balancing",
       arXiv:1704.06209, 2017.
     """
@@ -177,7 +180,7 @@ def convsr(
     ----------
     * Y. Liu, X. Chen, R. K. Ward, Z. J. Wang, "Image fusion with convolutional
       sparse representation", IEEE Signal Processing Letters 23(12), 2016.
-      doi:10.1109/LSP.2016.2618776
+      https://doi.org/10.1109/LSP.2016.2618776
     """
     lam = check_positive(lam, "lam")
     radius = check_positive_int(radius, "radius", minimum=0)

@@ -154,7 +154,7 @@ def nsct(sources: list[Image], *, directions: Sequence[int] = (4, 8, 8, 16)) -> 
     ----------
     * A. L. da Cunha, J. Zhou, M. N. Do, "The nonsubsampled contourlet transform:
       theory, design, and applications", IEEE Transactions on Image Processing
-      15(10), 2006. doi:10.1109/TIP.2006.877507
+      15(10), 2006. https://doi.org/10.1109/TIP.2006.877507
     """
     shape = sources[0].shape
     return fuse_bands(sources, directional_transform(shape, atrous, _check(directions)))
@@ -177,13 +177,13 @@ def nsst(sources: list[Image], *, directions: Sequence[int] = (8, 8, 16, 16)) ->
     ----------
     * L. Wang, B. Li, L. Tian, "EGGDD: An explicit dependency model for multi-modal
       medical image fusion in shift-invariant shearlet transform domain",
-      Information Fusion 19, 2014. doi:10.1016/j.inffus.2013.04.005
+      Information Fusion 19, 2014. https://doi.org/10.1016/j.inffus.2013.04.005
     * K. Guo, D. Labate, "The construction of smooth Parseval frames of shearlets",
       Mathematical Modelling of Natural Phenomena 8(1), 2013.
-      doi:10.1051/mmnp/20138106
+      https://doi.org/10.1051/mmnp/20138106
     * G. Easley, D. Labate, W. Lim, "Sparse directional image representations using
       the discrete shearlet transform", Applied and Computational Harmonic Analysis
-      25(1), 2008. doi:10.1016/j.acha.2007.09.003
+      25(1), 2008. https://doi.org/10.1016/j.acha.2007.09.003
     """
     shape = sources[0].shape
     return fuse_bands(sources, directional_transform(shape, meyer, _check(directions)))

@@ -21,9 +21,10 @@ References
 ----------
 * N. G. Kingsbury, "Complex wavelets for shift invariant analysis and filtering of
   signals", Applied and Computational Harmonic Analysis 10(3), 2001.
-  doi:10.1006/acha.2000.0343
+  https://doi.org/10.1006/acha.2000.0343
 * N. G. Kingsbury, "Design of q-shift complex wavelets for image processing using
-  frequency domain energy minimization", ICIP 2003. doi:10.1109/ICIP.2003.1246926
+  frequency domain energy minimization", ICIP 2003.
+  https://doi.org/10.1109/ICIP.2003.1246926
 """
 
 from __future__ import annotations
@@ -172,10 +173,10 @@ def dtcwt(sources: list[Image], *, levels: int = 4) -> Image:
     ----------
     * J. J. Lewis, R. J. O'Callaghan, S. G. Nikolov, D. R. Bull, N. Canagarajah,
       "Pixel- and region-based image fusion with complex wavelets", Information
-      Fusion 8(2), 2007. doi:10.1016/j.inffus.2005.09.006
+      Fusion 8(2), 2007. https://doi.org/10.1016/j.inffus.2005.09.006
     * I. W. Selesnick, R. G. Baraniuk, N. G. Kingsbury, "The dual-tree complex
       wavelet transform", IEEE Signal Processing Magazine 22(6), 2005.
-      doi:10.1109/MSP.2005.1550194
+      https://doi.org/10.1109/MSP.2005.1550194
     """
     shape = sources[0].shape
     return fuse_bands(sources, dual_tree(shape, levels, to_complex, from_complex))
@@ -207,6 +208,6 @@ def qwt(sources: list[Image], *, levels: int = 4) -> Image:
       wavelet transform", CISP 2012.
     * W. L. Chan, H. Choi, R. G. Baraniuk, "Coherent multiscale image processing
       using dual-tree quaternion wavelets", IEEE Transactions on Image Processing
-      17(7), 2008. doi:10.1109/TIP.2008.924282
+      17(7), 2008. https://doi.org/10.1109/TIP.2008.924282
     """
     return fuse_bands(sources, dual_tree(sources[0].shape, levels))

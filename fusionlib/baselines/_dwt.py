@@ -92,7 +92,7 @@ def dwt(sources: list[Image], *, wavelet: str = "db2", levels: int = 4) -> Image
     ----------
     * H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the
       wavelet transform", Graphical Models and Image Processing 57(3), 1995.
-      doi:10.1006/gmip.1995.1022
+      https://doi.org/10.1006/gmip.1995.1022
     """
     return fuse_bands(sources, wavelet_transform(sources[0].shape, wavelet, levels))
 
@@ -116,6 +116,6 @@ def swt(sources: list[Image], *, wavelet: str = "db2", levels: int = 4) -> Image
     References
     ----------
     * O. Rockinger, "Image sequence fusion using a shift-invariant wavelet
-      transform", ICIP 1997. doi:10.1109/ICIP.1997.647093
+      transform", ICIP 1997. https://doi.org/10.1109/ICIP.1997.647093
     """
     return fuse_bands(sources, stationary_transform(sources[0].shape, wavelet, levels))

@@ -105,7 +105,7 @@ def gff(
     References
     ----------
     * S. Li, X. Kang, J. Hu, "Image fusion with guided filtering", IEEE Transactions
-      on Image Processing 22(7), 2013. doi:10.1109/TIP.2013.2244222
+      on Image Processing 22(7), 2013. https://doi.org/10.1109/TIP.2013.2244222
     """
     masks = initial_masks(sources)
     weights = [

@@ -196,7 +196,7 @@ def jsr(
     ----------
     * Q. Zhang, Y. Fu, H. Li, J. Zou, "Dictionary learning method for joint
       sparse representation-based image fusion", Optical Engineering 52(5), 2013.
-      doi:10.1117/1.OE.52.5.057006
+      https://doi.org/10.1117/1.OE.52.5.057006
     """
     return _fuse(sources, dictionary, sparsity, convention, seed, local_share=0.0)
 

@@ -92,7 +92,7 @@ def laplacian(sources: list[Image], *, levels: int = 4) -> Image:
     ----------
     * P. J. Burt, E. H. Adelson, "The Laplacian pyramid as a compact image
       code", IEEE Transactions on Communications 31(4), 1983.
-      doi:10.1109/TCOM.1983.1095851
+      https://doi.org/10.1109/TCOM.1983.1095851
 
     Examples
     --------

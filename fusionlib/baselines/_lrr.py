@@ -182,7 +182,7 @@ def lrr(
     ----------
     * H. Li, X.-J. Wu, "Multi-focus image fusion using dictionary learning and
       low-rank representation", International Conference on Image and Graphics, 2017.
-      doi:10.1007/978-3-319-71607-7_59
+      https://doi.org/10.1007/978-3-319-71607-7_59
     """
     lam = check_positive(lam, "lam")
     seed = check_positive_int(seed, "seed", minimum=0, maximum=MAX_SEED)

@@ -77,7 +77,7 @@ def firings(stimuli: Array, iterations: int = 200) -> Array:
     * X.-B. Qu, J.-W. Yan, H.-Z. Xiao, Z.-Q. Zhu, "Image fusion algorithm based on
       spatial frequency-motivated pulse coupled neural networks in nonsubsampled
       contourlet transform domain", Acta Automatica Sinica 34(12), 2008.
-      doi:10.3724/SP.J.1004.2008.01508
+      https://doi.org/10.3724/SP.J.1004.2008.01508
     """
     from ._omp import fire
 
@@ -170,7 +170,7 @@ def sr_hog(sources: list[Image], *, sparsity: int = 16, seed: int = 0) -> Image:
     ----------
     * J. Zong, T. Qiu, "Medical image fusion based on sparse representation of
       classified image patches", Biomedical Signal Processing and Control 34, 2017.
-      doi:10.1016/j.bspc.2017.02.005
+      https://doi.org/10.1016/j.bspc.2017.02.005
     """
     sparsity, seed = _check(sparsity, seed)
     classes = [classify(image, SIDE) for image in sources]
@@ -255,7 +255,7 @@ def sr_shearlet(sources: list[Image], *, sparsity: int = 16, seed: int = 0) -> I
     * M. Yin, P. Duan, W. Liu, X. Liang, "A novel infrared and visible image fusion
       algorithm based on shift-invariant dual-tree complex shearlet transform and
       sparse representation", Neurocomputing 226, 2017.
-      doi:10.1016/j.neucom.2016.11.051
+      https://doi.org/10.1016/j.neucom.2016.11.051
     """
     code = _learned(*_check(sparsity, seed))
     return fuse_bands(
@@ -299,7 +299,7 @@ def analysis_operator(signals: Array, lam: float = 0.1, iterations: int = 10) ->
     ----------
     * M. Yaghoobi, S. Nam, R. Gribonval, M. E. Davies, "Constrained overcomplete
       analysis operator learning for cosparse signal modelling", IEEE Transactions on
-      Signal Processing 61(9), 2013. doi:10.1109/TSP.2013.2250968
+      Signal Processing 61(9), 2013. https://doi.org/10.1109/TSP.2013.2250968
     """
     cosine = scipy.fft.dct(np.eye(SIDE), axis=0, norm="ortho")
     walsh = scipy.linalg.hadamard(SIDE) / SIDE**0.5

@@ -47,7 +47,7 @@ def two_scale(
     ----------
     * D. P. Bavirisetti, R. Dhuli, "Two-scale image fusion of visible and
       infrared images using saliency detection", Infrared Physics & Technology 76,
-      2016. doi:10.1016/j.infrared.2016.01.009
+      2016. https://doi.org/10.1016/j.infrared.2016.01.009
     """
     window = check_positive_int(window, "window")
     median = check_positive_int(median, "median")

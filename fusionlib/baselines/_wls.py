@@ -46,7 +46,7 @@ def rolling_guidance(
     References
     ----------
     * Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", ECCV 2014.
-      doi:10.1007/978-3-319-10578-9_53
+      https://doi.org/10.1007/978-3-319-10578-9_53
     """
     result = gaussian_filter(image, radius, mode="nearest", radius=3 * radius)
     for _ in range(iterations):
@@ -106,7 +106,7 @@ def wls(
     ----------
     * J. Ma, Z. Zhou, B. Wang, H. Zong, "Infrared and visible image fusion based
       on visual saliency map and weighted least square optimization", Infrared
-      Physics & Technology 82, 2017. doi:10.1016/j.infrared.2017.02.005
+      Physics & Technology 82, 2017. https://doi.org/10.1016/j.infrared.2017.02.005
 
     Examples
     --------

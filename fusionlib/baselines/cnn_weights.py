@@ -10,7 +10,7 @@ References
 ----------
 * Y. Liu, X. Chen, H. Peng, Z. Wang, "Multi-focus image fusion with a deep
   convolutional neural network", Information Fusion 36, 2017.
-  doi:10.1016/j.inffus.2016.12.001
+  https://doi.org/10.1016/j.inffus.2016.12.001
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NETWORKS = {
 TERMS = (
     "The network is its authors' and free for research purposes only. Please cite: "
     "Y. Liu, X. Chen, H. Peng, Z. Wang, Information Fusion 36, 2017, "
-    "doi:10.1016/j.inffus.2016.12.001."
+    "https://doi.org/10.1016/j.inffus.2016.12.001."
 )
 
 #: Digest of the authors' values (``cnnmodel.mat``, 64, 128 and 256 channels).

@@ -124,7 +124,7 @@ def ksvd(
     ----------
     * M. Aharon, M. Elad, A. Bruckstein, "K-SVD: an algorithm for designing
       overcomplete dictionaries for sparse representation", IEEE Transactions on
-      Signal Processing 54(11), 2006. doi:10.1109/TSP.2006.881199
+      Signal Processing 54(11), 2006. https://doi.org/10.1109/TSP.2006.881199
     """
     atoms = check_positive_int(atoms, "atoms")
     sparsity = check_positive_int(sparsity, "sparsity")

@@ -222,8 +222,10 @@ def read_activities(
         Factor on the input.
     mean : sequence of 3 floats, optional
         What is subtracted from R, G and B before the factor.
-    pooling, device
+    pooling : str, optional
         As in :meth:`fusionlib.features.Network.features`.
+    device : str, optional
+        See :func:`fusionlib.vgg.convolution.resolve_device`.
 
     Returns
     -------

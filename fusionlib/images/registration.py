@@ -224,10 +224,10 @@ def register(
     ----------
     * B. S. Reddy, B. N. Chatterji, "An FFT-based technique for translation,
       rotation, and scale-invariant image registration", IEEE Transactions on Image
-      Processing 5(8), 1996. doi:10.1109/83.506761
+      Processing 5(8), 1996. https://doi.org/10.1109/83.506761
     * M. Guizar-Sicairos, S. T. Thurman, J. R. Fienup, "Efficient subpixel image
       registration algorithms", Optics Letters 33(2), 2008.
-      doi:10.1364/OL.33.000156
+      https://doi.org/10.1364/OL.33.000156
     """
     first, second = as_image(moving, "moving"), as_image(reference, "reference")
     check_same_shape([first, second], ["moving", "reference"])

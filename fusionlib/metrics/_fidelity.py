@@ -4,9 +4,9 @@ References
 ----------
 .. [1] Y. Han, Y. Cai, Y. Cao, X. Xu, "A new image fusion performance metric based on
    visual information fidelity", Information Fusion 14(2), 2013.
-   doi:10.1016/j.inffus.2011.08.002
+   https://doi.org/10.1016/j.inffus.2011.08.002
 .. [2] H. R. Sheikh, A. C. Bovik, "Image information and visual quality", IEEE
-   Transactions on Image Processing 15(2), 2006. doi:10.1109/TIP.2005.859378
+   Transactions on Image Processing 15(2), 2006. https://doi.org/10.1109/TIP.2005.859378
 """
 
 from __future__ import annotations

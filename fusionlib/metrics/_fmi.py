@@ -22,9 +22,9 @@ References
 ----------
 .. [1] M. Haghighat, A. Aghagolzadeh, H. Seyedarabi, "A non-reference image fusion
    metric based on mutual information of image features", Computers & Electrical
-   Engineering 37(5), 2011. doi:10.1016/j.compeleceng.2011.07.012
+   Engineering 37(5), 2011. https://doi.org/10.1016/j.compeleceng.2011.07.012
 .. [2] M. Haghighat, M. A. Razian, "Fast-FMI: non-reference image fusion metric",
-   AICT 2014. doi:10.1109/ICAICT.2014.7036000
+   AICT 2014. https://doi.org/10.1109/ICAICT.2014.7036000
 """
 
 from __future__ import annotations

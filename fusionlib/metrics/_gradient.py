@@ -19,13 +19,14 @@ every source, as loss elsewhere. So ``Q_abf_kumar + L_abf + N_abf = 1``.
 References
 ----------
 .. [1] C. S. Xydeas, V. Petrovic, "Objective image fusion performance measure",
-   Electronics Letters 36(4), 2000, doi:10.1049/el:20000267; V. Petrovic, C. Xydeas,
-   "Objective image fusion performance characterisation", ICCV 2005.
+   Electronics Letters 36(4), 2000. https://doi.org/10.1049/el:20000267;
+   V. Petrovic, C. Xydeas, "Objective image fusion performance characterisation",
+   ICCV 2005.
 .. [2] B. K. Shreyamsha Kumar, "Multifocus and multispectral image fusion based on
    pixel significance using discrete cosine harmonic wavelet transform", Signal,
-   Image and Video Processing 7, 2013. doi:10.1007/s11760-012-0361-x
+   Image and Video Processing 7, 2013. https://doi.org/10.1007/s11760-012-0361-x
 .. [3] X. Zhang, P. Ye, G. Xiao, "VIFB: a visible and infrared image fusion benchmark",
-   CVPR Workshops 2020. doi:10.1109/CVPRW50498.2020.00060
+   CVPR Workshops 2020. https://doi.org/10.1109/CVPRW50498.2020.00060
 """
 
 from __future__ import annotations

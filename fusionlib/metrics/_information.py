@@ -5,12 +5,12 @@ All are on 256 grey levels, and in bits where nothing else is said.
 References
 ----------
 .. [1] C. E. Shannon, "A mathematical theory of communication", Bell System Technical
-   Journal 27(3), 1948. doi:10.1002/j.1538-7305.1948.tb01338.x
+   Journal 27(3), 1948. https://doi.org/10.1002/j.1538-7305.1948.tb01338.x
 .. [2] G. Qu, D. Zhang, P. Yan, "Information measure for performance of image
-   fusion", Electronics Letters 38(7), 2002. doi:10.1049/el:20020212
+   fusion", Electronics Letters 38(7), 2002. https://doi.org/10.1049/el:20020212
 .. [3] M. Hossny, S. Nahavandi, D. Creighton, "Comments on 'Information measure for
    performance of image fusion'", Electronics Letters 44(18), 2008.
-   doi:10.1049/el:20081754
+   https://doi.org/10.1049/el:20081754
 .. [4] D. M. Bulanon, T. F. Burks, V. Alchanatis, "Image fusion of visible and thermal
    images for fruit detection", Biosystems Engineering 103(1), 2009.
 .. [5] N. Cvejic, C. N. Canagarajah, D. R. Bull, "Image fusion metric based on mutual
@@ -22,7 +22,7 @@ References
 .. [8] Z. Liu, E. Blasch, Z. Xue, J. Zhao, R. Laganiere, W. Wu, "Objective assessment
    of multiresolution image fusion algorithms for context enhancement in night vision",
    IEEE Transactions on Pattern Analysis and Machine Intelligence 34(1), 2012.
-   doi:10.1109/TPAMI.2011.109
+   https://doi.org/10.1109/TPAMI.2011.109
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def entropy(
 
     Notes
     -----
-    Noise raises it too. The sources are checked, but not used. For 8-bit files both
+    Noise raises it too. The sources are checked, but not used. For 8-bit files the
     conventions agree.
     """
     return _bits(np.bincount(levels(fused, convention).ravel(), minlength=256))

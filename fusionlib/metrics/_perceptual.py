@@ -12,7 +12,7 @@ References
 .. [3] Z. Liu, E. Blasch, Z. Xue, J. Zhao, R. Laganiere, W. Wu, "Objective assessment
    of multiresolution image fusion algorithms for context enhancement in night vision",
    IEEE Transactions on Pattern Analysis and Machine Intelligence 34(1), 2012.
-   doi:10.1109/TPAMI.2011.109
+   https://doi.org/10.1109/TPAMI.2011.109
 """
 
 from __future__ import annotations

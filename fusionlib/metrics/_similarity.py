@@ -6,15 +6,15 @@ there by their variance :math:`s_k`.
 References
 ----------
 .. [1] G. Piella, H. Heijmans, "A new quality metric for image fusion", ICIP 2003.
-   doi:10.1109/ICIP.2003.1247209
+   https://doi.org/10.1109/ICIP.2003.1247209
 .. [2] Z. Wang, A. C. Bovik, "A universal image quality index", IEEE Signal Processing
-   Letters 9(3), 2002. doi:10.1109/97.995823
+   Letters 9(3), 2002. https://doi.org/10.1109/97.995823
 .. [3] C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu, "A novel similarity based quality
    metric for image fusion", Information Fusion 9(2), 2008.
 .. [4] Z. Liu, E. Blasch, Z. Xue, J. Zhao, R. Laganiere, W. Wu, "Objective assessment
    of multiresolution image fusion algorithms for context enhancement in night vision",
    IEEE Transactions on Pattern Analysis and Machine Intelligence 34(1), 2012.
-   doi:10.1109/TPAMI.2011.109
+   https://doi.org/10.1109/TPAMI.2011.109
 """
 
 from __future__ import annotations

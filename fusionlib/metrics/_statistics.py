@@ -7,12 +7,14 @@ References
 ----------
 .. [1] A. M. Eskicioglu, P. S. Fisher, "Image quality measures and their
    performance", IEEE Transactions on Communications 43(12), 1995.
-   doi:10.1109/26.477498
+   https://doi.org/10.1109/26.477498
 .. [2] G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen, "Detail preserved fusion of visible and
    infrared images using regional saliency extraction and multi-scale image
-   decomposition", Optics Communications 341, 2015. doi:10.1016/j.optcom.2014.12.032
+   decomposition", Optics Communications 341, 2015.
+   https://doi.org/10.1016/j.optcom.2014.12.032
 .. [3] V. Aslantas, E. Bendes, "A new image quality metric for image fusion: the sum of
-   the correlations of differences", AEU 69(12), 2015. doi:10.1016/j.aeue.2015.09.004
+   the correlations of differences", AEU 69(12), 2015.
+   https://doi.org/10.1016/j.aeue.2015.09.004
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ References
 ----------
 .. [1] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality
    assessment: from error visibility to structural similarity", IEEE Transactions on
-   Image Processing 13(4), 2004. doi:10.1109/TIP.2003.819861
+   Image Processing 13(4), 2004. https://doi.org/10.1109/TIP.2003.819861
 .. [2] K. Ma, K. Zeng, Z. Wang, "Perceptual quality assessment for multi-exposure
    image fusion", IEEE Transactions on Image Processing 24(11), 2015.
-   doi:10.1109/TIP.2015.2442920
+   https://doi.org/10.1109/TIP.2015.2442920
 """
 
 from __future__ import annotations

@@ -109,13 +109,13 @@ class Metric:
         Parameters
         ----------
         convention : str, optional
-            A name in ``CONVENTIONS``; by default the first of the metric.
+            Name of a convention; by default the first of the metric.
 
         Returns
         -------
         str or None
-            The convention itself, or its stand-in if the metric does not have it; None
-            if it has neither.
+            The convention itself; the one that stands in for it if the metric does not
+            have it; None if the metric has neither.
         """
         if convention is None:
             return next(iter(self.conventions))
@@ -130,7 +130,7 @@ class Metric:
         Raises
         ------
         InputError
-            If the metric has neither the convention nor its stand-in.
+            If the metric has neither the convention nor one that stands in for it.
         """
         if convention is not None:
             check_choice(convention, "convention", tuple(CONVENTIONS))
@@ -338,7 +338,7 @@ def evaluate(
         Names from :data:`~fusionlib.metrics.registry.METRICS`; by default all that
         have the convention and that the size of the image admits.
     convention : str, optional
-        A name in ``CONVENTIONS``, for all metrics; by default the first of each
+        Name of a convention, for all metrics; by default the first of each
         (``published``). Of colour images, ``vifb`` evaluates each channel, with grey
         ones repeated, and takes the mean; all others evaluate the luminance.
 

@@ -124,7 +124,7 @@ class VGGWeights:
 
     @property
     def kind(self) -> str:
-        """``paper``, ``other`` or ``random``: a key of :data:`KINDS`."""
+        """The key of :data:`KINDS` that says which network this is."""
         if not self.trained:
             return "random"
         biases = self.arrays[CONVOLUTIONS[0].keys[1]][: len(OXFORD_BIASES)]
@@ -140,7 +140,7 @@ class VGGWeights:
 
     @property
     def label(self) -> str:
-        """One line for texts: the name, and which network it is."""
+        """The name, and which network it is, in one line."""
         words = [f"{self.about}: "] if self.about else []
         words += [KINDS[self.kind]]
         words += [f"; partial: {self.partial}"] if self.partial else []

@@ -33,8 +33,12 @@ class Wipe:
     start : sequence of str, optional
         The names at the left and at the right of the line at first; by default the
         first and the last.
-    title, how, caption : str, optional
-        Heading, what to do, and what stands below.
+    title : str, optional
+        The heading.
+    how : str, optional
+        What to do, below the heading.
+    caption : str, optional
+        What stands below the images.
 
     Raises
     ------
