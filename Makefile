@@ -94,6 +94,7 @@ data: $(STAMP) ## download the 21 real pairs and the Oxford weights, or fail
 
 bench: $(STAMP) ## measure the speed and write the numbers of the book's page
 	$(BIN)/python benchmarks/bench_fusion.py --book --json book/results/benchmark.json
+	$(BIN)/python benchmarks/bench_peers.py --install .venv-peers --json book/results/peers.json
 
 clean: ## remove everything that was built, the environment included
 	rm -rf $(VENV) book/_build book/lab/_build book/lab/node_modules .jupyter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -16,13 +16,15 @@ __all__ = ["block_average", "l1_norm"]
 CACHED = 2**18
 
 
-def l1_norm(features: Any) -> Any:
+def l1_norm(features: Any, *, after_relu: bool = False) -> Any:
     """Return the l1-norm over channels, the initial activity of equation (5).
 
     Parameters
     ----------
     features : numpy.ndarray or torch.Tensor, shape (..., M, h, w)
         Feature maps with M channels.
+    after_relu : bool, optional
+        None is negative, so that they are their own magnitudes: one pass less.
 
     Returns
     -------
@@ -57,7 +59,8 @@ def l1_norm(features: Any) -> Any:
     for part, norm in zip(
         features.split(rows, dim=-2), result.split(rows, dim=-2), strict=True
     ):
-        norm.copy_(part.abs().sum(dim=-3, dtype=wide))
+        magnitudes = part if after_relu else part.abs()
+        norm.copy_(magnitudes.sum(dim=-3, dtype=wide))
     return result
 
 

@@ -229,7 +229,7 @@ def _read(
         network.put(padded[None, None], config.input_scale),
         network.convolvers,
         config.layers,
-        lambda x: l1_norm(x).cpu().numpy(),
+        lambda x: l1_norm(x, after_relu=not config.before_relu).cpu().numpy(),
         before_relu=config.before_relu,
         pooling=config.pooling,
         band=band,

@@ -384,8 +384,14 @@ def fuse_details(
 
 
 def reconstruct(base: Image, detail: Image, gain: float = 1.0) -> Image:
-    """Return the fused image ``base + gain * detail``; equation (11) has gain 1."""
-    return base + (detail if gain == 1 else gain * detail)
+    """Return the fused image ``base + gain * detail``; equation (11) has gain 1.
+
+    It is rounded to a millionth of a grey level. Where both details are equal, F is
+    the mean of two grey levels, often half a level: then the last digits, which differ
+    from processor to processor, would decide which level is saved.
+    """
+    fused = base + (detail if gain == 1 else gain * detail)
+    return np.round(fused * 255, 6) / 255
 
 
 def fuse(

@@ -11,7 +11,7 @@ from typing import Any
 
 from .text import markdown_table
 
-__all__ = ["area", "machine", "memory", "others", "show_scaling", "sizes"]
+__all__ = ["area", "machine", "memory", "others", "peers", "show_scaling", "sizes"]
 
 Record = Mapping[str, Any]
 
@@ -100,6 +100,51 @@ def others(record: Record) -> str:
     if "book_s" in record:
         rows.append(("book", "make book", f"{record['book_s']:.0f}"))
     return markdown_table(("Kind", "Name", "Seconds"), rows)
+
+
+def peers(record: Record) -> str:
+    """Return the table of programs that run the network, and a sentence about it.
+
+    Parameters
+    ----------
+    record : mapping
+        What ``benchmarks/bench_peers.py`` wrote.
+    """
+    rows = record["rows"]
+    ours = rows["ours"]["s"]
+    cells = [
+        (
+            name,
+            f"{row['s']:.2f}",
+            f"{row['fastest_s']:.2f} … {row['slowest_s']:.2f}",
+            f"{row['s'] / ours:.2f}",
+            f"{row['difference']:.0e}" if "difference" in row else "",
+        )
+        if "s" in row
+        else (name, row["problem"], "", "", "")
+        for name, row in rows.items()
+    ]
+    others = {
+        name: row["s"]
+        for name, row in rows.items()
+        if row["precision"] == "fp32"
+        and "s" in row
+        and name != "ours"
+        and not name.startswith("floor")
+    }
+    fastest = min(others, key=others.__getitem__)
+    height, width = record["size"]
+    versions = ", ".join(p.replace("==", " ") for p in record["packages"].values())
+    sentence = (
+        f"Measured on {record['date']} on {record['processor']}, {record['threads']} "
+        f"threads, {width} × {height} pixels, {record['rounds']} rounds, torch "
+        f"{record['torch']}, {versions}. Weights: seeded, random numbers, not a "
+        f"trained network. In float32 ours takes {ours / others[fastest]:.2f} of the "
+        f"time of the fastest other program, {fastest}, and "
+        f"{ours / others['plain port']:.2f} of the plain port's."
+    )
+    header = ("Program", "Seconds", "Range", "Times ours", "Error")
+    return f"{sentence}\n\n{markdown_table(header, cells)}"
 
 
 def show_scaling(record: Record) -> Any:

@@ -20,8 +20,11 @@ from .memory import BAND
 
 __all__ = ["run_by_rows"]
 
-#: Fewest rows of a band; a multiple of 4, the side of Winograd's blocks.
-FEWEST_ROWS = 16
+#: Rows of a band are a multiple of these, the side of Winograd's blocks, and even.
+BLOCK = 6
+
+#: Fewest rows of a band.
+FEWEST_ROWS = 3 * BLOCK
 
 Convolvers = Mapping[Convolution, Callable[..., torch.Tensor]]
 
@@ -107,7 +110,7 @@ def _run_block(
     held = next(rows)  # rows of the input from `first` on
     first = top = 0
     values = held.shape[0] * held.shape[3] * chain[-1][0].outputs  # of one row
-    step = max(FEWEST_ROWS, band // values // 4 * 4)
+    step = max(FEWEST_ROWS, band // values // BLOCK * BLOCK)
     while top < height:
         bottom = min(top + step, height)
         # Rows of the input that the band needs, as far as the image has them.

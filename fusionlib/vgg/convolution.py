@@ -26,8 +26,8 @@ __all__ = [
     "resolve_device",
 ]
 
-#: 4x4 blocks of a map from which Winograd's convolution is worth its overhead.
-WINOGRAD_TILES = 64
+#: Blocks of a map from which Winograd's convolution is worth its overhead.
+WINOGRAD_TILES = 32
 
 
 def resolve_device(device: str = "auto") -> torch.device:
@@ -179,6 +179,6 @@ def _convolve_grey(
     shifted = [
         padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
     ]
-    columns = torch.stack(shifted, dim=-1).view(-1, 9)
-    result = torch.addmm(bias, columns, weight.reshape(-1, 9).T)
+    columns = torch.stack(shifted).view(9, -1)
+    result = torch.addmm(bias, columns.T, weight.reshape(-1, 9).T)
     return result.view(images, height, width, -1).permute(0, 3, 1, 2)

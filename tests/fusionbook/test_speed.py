@@ -1,6 +1,8 @@
 """The page on speed: its record is consistent, its tables say what the record says."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from fusionlib.vgg.layers import multiply_adds
 
 from ..support import naive
 
-FILE = Path(__file__).parents[2] / "book" / "results" / "benchmark.json"
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "book" / "results" / "benchmark.json"
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,35 @@ def test_the_plain_port_gives_the_same_image(seeded):
     plain = naive.fuse(*pair, naive.load_network(seeded))
     ours = fuse(pair, config=FusionConfig(), weights=seeded)
     np.testing.assert_allclose(ours.image, plain, atol=1e-6)
+
+
+def test_the_table_of_programs_has_them_all_and_names_the_fastest():
+    record = json.loads((FILE.parent / "peers.json").read_text())
+    rows = record["rows"]
+    text = benchmark.peers(record)
+    assert text.count("\n| ") == 2 + len(rows)  # with head and rule
+    others = {name: row["s"] for name, row in rows.items()
+              if row["precision"] == "fp32" and "s" in row
+              and name != "ours" and not name.startswith("floor")}  # fmt: skip
+    fastest = min(others, key=others.get)
+    assert f"other program, {fastest}, and" in text
+    assert f"{rows['ours']['s'] / others[fastest]:.2f} of the time" in text
+    # Who has another result has no time.
+    assert all(row.get("difference", 0) < 1e-4 for row in rows.values()
+               if row["precision"] == "fp32" and "s" in row)  # fmt: skip
+
+
+@pytest.mark.more
+def test_programs_are_measured_in_turn(tmp_path):
+    file = tmp_path / "peers.json"
+    script = ROOT / "benchmarks" / "bench_peers.py"
+    command = [sys.executable, script, "--size", "48x64", "--rounds", "1",
+               "--threads", "1", "--json", file]  # fmt: skip
+    for name in ("plain port", "onnxruntime", "floor: matrix product", "ncnn"):
+        command += ["--only", name]
+    command += ["--env", f"ncnn={sys.executable}"]  # which has no ncnn
+    subprocess.run(command, check=True)
+    rows = json.loads(file.read_text())["rows"]
+    assert rows.pop("ncnn")["problem"] == "ModuleNotFoundError: No module named 'ncnn'"
+    assert list(rows) == ["ours", "plain port", "onnxruntime", "floor: matrix product"]
+    assert all(row["s"] > 0 for row in rows.values())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fusionlib.features import Network, activities
 from fusionlib.vgg.convolution import Convolver
-from fusionlib.vgg.winograd import KERNEL, Winograd3x3
+from fusionlib.vgg.winograd import INPUT, KERNEL, OUTPUT, Winograd3x3
 
 
 def case(images, inputs, outputs, height, width, seed=0):
@@ -36,7 +36,7 @@ def test_equals_the_plain_convolution_at_every_size(
     expected = F.conv2d(x, weight, bias, padding=1)
     assert ours(x, weight, bias).shape == expected.shape
     torch.testing.assert_close(
-        ours(x, weight, bias).double(), expected, atol=3e-5, rtol=0
+        ours(x, weight, bias).double(), expected, atol=1e-4, rtol=0
     )
 
 
@@ -54,13 +54,21 @@ def test_result_is_channels_last():
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_kernel_transform_is_evaluation_at_six_points():
-    # Toom and Cook: the polynomial at 0, -+1, -+2 and infinity, scaled.
-    points = np.array([0, 1, -1, 2, -2])
+def test_kernel_transform_is_evaluation_at_eight_points():
+    # Toom and Cook: the polynomial at 0, -+1, -+2, -+1/2 and infinity, scaled.
+    points = np.array([0, 1, -1, 2, -2, 1 / 2, -1 / 2])
     values = points[:, None] ** np.arange(3)
-    scale = KERNEL[:5, 0]
-    np.testing.assert_allclose(KERNEL[:5], scale[:, None] * values, atol=1e-15)
-    np.testing.assert_array_equal(KERNEL[5], [0, 0, 1])
+    scale = KERNEL[:7, 0]
+    np.testing.assert_allclose(KERNEL[:7], scale[:, None] * values, atol=1e-15)
+    np.testing.assert_array_equal(KERNEL[7], [0, 0, 1])
+
+
+def test_the_three_transforms_are_a_convolution():
+    rng = np.random.RandomState(0)
+    line, kernel = rng.randn(8), rng.randn(3)
+    found = OUTPUT @ ((KERNEL @ kernel) * (INPUT @ line))
+    expected = np.correlate(line, kernel, "valid")
+    np.testing.assert_allclose(found, expected, atol=1e-13)
 
 
 def test_one_channel_as_matrix_product():
