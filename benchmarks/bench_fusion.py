@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image as PILImage
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -36,6 +38,7 @@ from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.fusion import fuse_image, load_model  # noqa: E402
 from fusionlib.images.io import atomic_path, to_uint8  # noqa: E402
 from fusionlib.vgg.convolution import has_bf16  # noqa: E402
+from fusionlib.vgg.files import write_weights  # noqa: E402
 from fusionlib.vgg.layers import multiply_adds  # noqa: E402
 from fusionlib.vgg.weights import load_weights  # noqa: E402
 from tests.support import naive  # noqa: E402
@@ -125,12 +128,7 @@ def child(what: str, height: int, width: int, folder: str) -> None:
 def in_child(what: str, shape: tuple[int, int], folder: str) -> dict[str, float]:
     """Return what :func:`child` measures."""
     call = f"bench_fusion.child({what!r}, {shape[0]}, {shape[1]}, {folder!r})"
-    paths = [str(ROOT), str(ROOT / "benchmarks")]
-    code = f"import sys; sys.path[:0] = {paths!r}; import bench_fusion; {call}"
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout)
+    return json.loads(output(start(f"import bench_fusion; {call}")))
 
 
 def memory(shapes: Any) -> list[dict[str, Any]]:
@@ -184,6 +182,116 @@ def over_pairs(model: Any, shape: tuple[int, int]) -> list[dict[str, float]]:
     return [{"pairs": n, "s": seconds(lambda n=n: run(n), 2)} for n in (1, 2, 4, 8)]
 
 
+#: Imports torch, runs the command if there is one, and prints how long the import took.
+COLD = """
+import sys, time
+begin = time.perf_counter()
+import torch
+after = time.perf_counter()
+if sys.argv[1:]:
+    from fusionlib.cli import main
+    main(sys.argv[1:])
+print(after - begin)
+"""
+
+#: Prints matrix products a second of one thread, while others do the same.
+RATE = "import bench_fusion, torch; torch.set_num_threads(1); {0}; print({0})".format(
+    "bench_fusion.product_rate(torch.float32)"
+)
+
+
+def output(process: Any) -> str:
+    """Return what a process printed, or say why it failed."""
+    printed, problem = process.communicate()
+    if process.returncode:
+        raise RuntimeError(problem)
+    return printed
+
+
+def start(code: str, *arguments: str, threads: int | None = None) -> Any:
+    """Start Python code in a process of its own that finds this file."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "book"), str(ROOT / "benchmarks")])
+    env = os.environ | {"PYTHONPATH": paths}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # nor does a user compile at every start
+    if threads:
+        env["OMP_NUM_THREADS"] = str(threads)
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def write_pair(shape: tuple[int, int], folder: str) -> list[str]:
+    """Write one pair of a size; return the paths."""
+    names = [str(Path(folder) / f"{name}.png") for name in ("ir", "vis")]
+    for name, image in zip(names, sources(shape), strict=True):
+        PILImage.fromarray(image).save(name)
+    return names
+
+
+def cold(shape: tuple[int, int], repeats: int = 7) -> dict[str, float]:
+    """Return the parts of `fusionlib fuse` from its start to its end, in seconds.
+
+    Medians of runs in turn with a process that only imports torch. The weights are
+    random, but come from a file, as trained ones do.
+    """
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.safetensors"
+        write_weights(weights, load_weights("seeded").arrays, {})
+        options = ("-o", f"{folder}/fused.png", "--weights", str(weights), "--json")
+        names = write_pair(shape, folder)
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            torch_alone = float(output(start(COLD)))
+            between = time.perf_counter()
+            text = output(start(COLD, "fuse", *names, *options))
+            took, alone = time.perf_counter() - between, between - begin
+            text, _, torch_here = text.rstrip().rpartition("\n")
+            steps = json.loads(text)["seconds"]
+            total, network, load = steps["total"], steps["features"], steps["load"]
+            # The import of torch itself differs much from run to run.
+            outside = (took - float(torch_here) - total) - (alone - torch_alone)
+            runs.append((alone, network, outside, load, total - network - load))
+    alone, network, outside, load, others = np.median(runs, axis=0)
+    parts = {
+        "imports of fusionlib": outside,
+        "weights": load,
+        "reading, writing and the other steps of the method": others,
+    }
+    return {
+        "Python with torch, from start to end": alone,
+        "network": network,
+        **parts,
+        "together, without torch and network": sum(parts.values()),
+    }
+
+
+def over_workers(shape: tuple[int, int], pairs: int) -> dict[str, Any]:
+    """Return the time of many pairs by one process and by two, one thread each.
+
+    Beside it how many matrix products two such processes reach for those of one.
+    """
+    alone = [float(output(start(RATE))) for _ in range(3)]
+    together = sum(float(output(p)) for p in [start(RATE), start(RATE)])
+    record: dict[str, Any] = {"pairs": pairs, "height": shape[0], "width": shape[1]}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in write_pair(shape, folder):
+            for k in range(1, pairs):
+                shutil.copy(name, name.replace(".png", f"{k}.png"))
+        globs = [str(Path(folder) / f"{name}*.png") for name in ("ir", "vis")]
+        code = (
+            "import sys; from fusionlib.cli import main; sys.exit(main(sys.argv[1:]))"
+        )
+        for workers in (1, 2):
+            options = ("-o", f"{folder}/{workers}", "--workers", str(workers))
+            command = ("batch", *globs, *options, "--weights", "seeded")
+            begin = time.perf_counter()
+            output(start(code, *command, threads=workers))
+            record[f"workers_{workers}_s"] = time.perf_counter() - begin
+    return record | {"products": together / sorted(alone)[1]}
+
+
 def frames() -> dict[str, float]:
     """Return the time of one new picture of each explorer, in seconds."""
     from fusionbook.explorers._controls import Switches
@@ -234,6 +342,8 @@ def run(quick: bool, book: bool) -> dict[str, Any]:
         "area": scaling(QUICK_AREAS if quick else AREAS),
         "sources": over_sources(model, small),
         "pairs": over_pairs(model, small),
+        "cold": cold((480, 640)),
+        "workers": over_workers(small, 4 if quick else 100),
         "metrics_s": {
             name: seconds(lambda n=name: metrics.evaluate(fused, scene, metrics=[n]), 2)
             for name in metrics.METRICS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 
 from .errors import InputError
 from .images.validation import Image, check_positive_int
@@ -101,8 +100,9 @@ def block_average(activity: Image, radius: int = 1) -> Image:
     result = np.asarray(activity, dtype=np.float64)
     if result.ndim < 2:
         raise InputError("activity must have the shape (..., height, width)")
-    window = np.ones(2 * radius + 1)
-    for axis in (-1, -2):
-        result = scipy.ndimage.correlate1d(result, window, axis=axis, mode="constant")
-    result /= window.size**2
-    return result
+    *others, height, width = result.shape
+    padded = np.pad(result, [(0, 0)] * len(others) + [(radius, radius)] * 2)
+    window, nothing = range(2 * radius + 1), np.zeros(())
+    rows = sum((padded[..., i : i + height, :] for i in window), start=nothing)
+    block = sum((rows[..., j : j + width] for j in window), start=nothing)
+    return block / len(window) ** 2

@@ -16,7 +16,6 @@ The minimiser is a low-pass filter with the frequency response
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 
 from .images.validation import Image, as_image, check_positive, check_positive_int
 
@@ -102,9 +101,9 @@ def decompose(
     padding = check_positive_int(padding, "padding", minimum=0, maximum=MAX_PADDING)
     height, width = image.shape
     shape = height + 2 * padding, width + 2 * padding
-    spectrum = scipy.fft.rfft2(np.pad(image, padding, mode="symmetric"))
+    spectrum = np.fft.rfft2(np.pad(image, padding, mode="symmetric"))
     spectrum *= frequency_response(*shape, lam, half=True)
-    smooth = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+    smooth = np.fft.irfft2(spectrum, s=shape)
     del spectrum  # as large as the image
     inner = (slice(padding, padding + height), slice(padding, padding + width))
     base = np.ascontiguousarray(smooth[inner])

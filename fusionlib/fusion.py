@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from ._compute import Clock
 from ._version import __version__
@@ -270,6 +269,8 @@ def _source_activity(
     images: Sequence[Image], config: FusionConfig, network: Network, band: int
 ) -> Image:
     """Return the smoothed activity of the sources at relu3_1, shape (K, h, w)."""
+    from scipy.ndimage import gaussian_filter  # slow to import
+
     from .features import activities
 
     reading = config.replace(
@@ -390,8 +391,9 @@ def reconstruct(base: Image, detail: Image, gain: float = 1.0) -> Image:
     the mean of two grey levels, often half a level: then the last digits, which differ
     from processor to processor, would decide which level is saved.
     """
-    fused = base + (detail if gain == 1 else gain * detail)
-    return np.round(fused * 255, 6) / 255
+    fused = np.asarray(base + (detail if gain == 1 else gain * detail))
+    fused *= 255  # in place: a large image is not copied again
+    return np.divide(np.round(fused, 6, out=fused), 255, out=fused)
 
 
 def fuse(

