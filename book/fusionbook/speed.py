@@ -144,9 +144,9 @@ def peers(record: Record) -> str:
         (
             name,
             f"{row['s']:.2f}",
-            f"{row['fastest_s']:.2f} … {row['slowest_s']:.2f}",
+            f"{row['fastest_s']:.2f}\N{EN DASH}{row['slowest_s']:.2f}",
             f"{row['s'] / ours:.2f}",
-            f"{row['difference']:.0e}" if "difference" in row else "",
+            f"{row['difference']:.0e}" if row.get("difference") else "",
         )
         if "s" in row
         else (name, row["problem"], "", "", "")
