@@ -102,7 +102,13 @@ def block_average(activity: Image, radius: int = 1) -> Image:
         raise InputError("activity must have the shape (..., height, width)")
     *others, height, width = result.shape
     padded = np.pad(result, [(0, 0)] * len(others) + [(radius, radius)] * 2)
-    window, nothing = range(2 * radius + 1), np.zeros(())
-    rows = sum((padded[..., i : i + height, :] for i in window), start=nothing)
-    block = sum((rows[..., j : j + width] for j in window), start=nothing)
-    return block / len(window) ** 2
+    window = range(2 * radius + 1)
+    rows = np.zeros((*others, height, padded.shape[-1]))
+    for i in window:
+        rows += padded[..., i : i + height, :]
+    del padded  # as large as the maps
+    block = np.zeros((*others, height, width))
+    for j in window:
+        block += rows[..., j : j + width]
+    block /= len(window) ** 2
+    return block
