@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image as PILImage
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -36,7 +35,7 @@ from fusionbook import speed as benchmark  # noqa: E402
 from fusionlib import FusionConfig, baselines, fuse, metrics  # noqa: E402
 from fusionlib.data import load_pair  # noqa: E402
 from fusionlib.fusion import fuse_image, load_model  # noqa: E402
-from fusionlib.images.io import atomic_path, to_uint8  # noqa: E402
+from fusionlib.images.io import atomic_path, to_uint8, write_image  # noqa: E402
 from fusionlib.vgg.convolution import has_bf16  # noqa: E402
 from fusionlib.vgg.files import write_weights  # noqa: E402
 from fusionlib.vgg.layers import multiply_adds  # noqa: E402
@@ -225,7 +224,7 @@ def write_pair(shape: tuple[int, int], folder: str) -> list[str]:
     """Write one pair of a size; return the paths."""
     names = [str(Path(folder) / f"{name}.png") for name in ("ir", "vis")]
     for name, image in zip(names, sources(shape), strict=True):
-        PILImage.fromarray(image).save(name)
+        write_image(name, image)
     return names
 
 

@@ -17,14 +17,12 @@ import torch.nn.functional as F
 
 from .layers import CONVOLUTIONS, Convolution, layer, pooled_shape
 from .memory import BAND
+from .winograd import TILE_OUT
 
 __all__ = ["run_by_rows"]
 
-#: Rows of a band are a multiple of these, the side of Winograd's blocks, and even.
-BLOCK = 6
-
-#: Fewest rows of a band.
-FEWEST_ROWS = 3 * BLOCK
+#: Fewest rows of a band: whole blocks of Winograd, whose even side suits the pooling.
+FEWEST_ROWS = 3 * TILE_OUT
 
 Convolvers = Mapping[Convolution, Callable[..., torch.Tensor]]
 
@@ -110,7 +108,7 @@ def _run_block(
     held = next(rows)  # rows of the input from `first` on
     first = top = 0
     values = held.shape[0] * held.shape[3] * chain[-1][0].outputs  # of one row
-    step = max(FEWEST_ROWS, band // values // BLOCK * BLOCK)
+    step = max(FEWEST_ROWS, band // values // TILE_OUT * TILE_OUT)
     while top < height:
         bottom = min(top + step, height)
         # Rows of the input that the band needs, as far as the image has them.

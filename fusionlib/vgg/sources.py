@@ -16,7 +16,7 @@ from .._download import download, has_hash, host, pip_download, temporary_folder
 from ..errors import InputError, reason
 from ..images.io import check_file, is_file
 from ..images.validation import check_choice
-from .files import digest, read_weights, write_weights
+from .files import read_weights, write_weights
 
 
 class WeightsWarning(UserWarning):
@@ -245,6 +245,6 @@ def _convert(path: Path, target: Path | None, title: str, about: str) -> Path:
         "partial": metadata.get("partial", ""),
         "about": about or metadata.get("about", ""),
     }
-    target = target or cached_path(f"{path.stem}-{digest(arrays)[:16]}")
+    target = target or cached_path(f"{path.stem}-{metadata['sha256'][:16]}")
     write_weights(target, arrays, notes)
     return target
